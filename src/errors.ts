@@ -1,0 +1,62 @@
+/**
+ * Three kinds of error, never mixed: a bug is an `assert` and ends the process that has it; what is
+ * expected is a returned value; an operator's mistake is a list of `Problem`s, all of them, each
+ * with its place and its cure. Every code of a Problem stands in the table `problemCodes`.
+ */
+
+/** Where in the operator's files something stands. Lines and columns count from 1. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface Problem {
+  /** A stable code from `problemCodes`, such as `config.unknown-key`. */
+  readonly code: ProblemCode;
+  readonly severity: "error" | "warning";
+  /** Dotted path of the value, such as `services.shop.check.interval`; empty for a whole file. */
+  readonly path: string;
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint: string;
+  readonly place?: Place;
+}
+
+/** Code -> what it means. docs/errors.md is generated from this table. */
+export const problemCodes = {
+  "file.unreadable": "A file or folder of the configuration cannot be read.",
+  "file.too-large": "A file is longer than the limit.",
+  "yaml.syntax": "The text is not YAML.",
+  "yaml.duplicate-key": "A key stands twice in one mapping.",
+  "yaml.aliases": "Aliases expand to more than the limit.",
+  "config.unknown-key": "A key that Rhumb does not know.",
+  "config.invalid": "A value of the wrong kind or out of range.",
+  "config.missing": "A value that must be written is not.",
+  "config.unsupported": "A word of the language that this version does not carry out yet.",
+  "config.unknown-reference": "A name that is defined nowhere.",
+  "config.duplicate": "One thing defined twice, or one prefix with two values.",
+  "config.conflict": "Two values that cannot both hold.",
+  "config.unreachable": "A rule that can never match, because one before it matches first.",
+  "config.empty-class": "A rule that no client of this geography reaches.",
+  "config.indistinct": "One point per country cannot tell these regions apart.",
+  "config.limit": "More of something than the limit allows.",
+  "residency.empty": "No endpoint is inside the jurisdictions a service may use.",
+  "geo.unreadable": "A geography database cannot be read, is cut short or is not of a known kind.",
+  "listen.in-use": "An address to listen on is taken.",
+} as const;
+export type ProblemCode = keyof typeof problemCodes;
+
+/** `file:line:col code message hint`, the one line every front of the product prints. */
+export function formatProblem(problem: Problem): string {
+  const at = problem.place;
+  const place = at === undefined ? "" : `${at.file}:${at.line}:${at.column} `;
+  const path = problem.path === "" ? "" : `${problem.path}: `;
+  const hint = problem.hint === "" ? "" : ` (${problem.hint})`;
+  return `${place}${problem.severity === "warning" ? "warning " : ""}${problem.code} ${path}${problem.message}${hint}`;
+}
+
+/** A broken invariant: a bug of ours. The process ends; its supervisor starts another. */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`bug: ${message}`);
+}

@@ -1,0 +1,61 @@
+/**
+ * Every bound in the system, in one file, with the relations between bounds asserted at the end.
+ * Imports nothing of ours but `assert`.
+ */
+import { assert } from "./errors.ts";
+
+export const limits = {
+  /** Configuration text. */
+  configFileBytesMax: 32 * 1024 * 1024,
+  configFilesMax: 1024,
+  yamlAliasesMax: 100,
+  yamlDepthMax: 40,
+  /** The model. */
+  regionsMax: 64,
+  servicesMax: 20_000,
+  endpointsMax: 200_000,
+  poolsPerServiceMax: 256,
+  endpointsPerPoolMax: 1024,
+  namesPerServiceMax: 64,
+  rulesPerServiceMax: 256,
+  ruleSetsMax: 4096,
+  classesPerRuleSetMax: 4096,
+  planDepthMax: 10,
+  answersMax: 8,
+  /** Slots of a shape and of a pool row: part of the contract (docs/steering.md). A prime. */
+  slots: 4093,
+  /** Shares are integers that sum to this. */
+  shareTotal: 65_536,
+  /** Availability is quantised to 1/this. */
+  availabilityFull: 256,
+  /** More leaves than this under one source prefix are decided as the class `unknown`. */
+  spanLeavesMax: 4096,
+  /** DNS. */
+  dnsUdpPayload: 1232,
+  dnsPlainUdpPayload: 512,
+  dnsMessageBytesMax: 65_535,
+  dnsNameBytesMax: 255,
+  dnsLabelBytesMax: 63,
+  dnsTcpConnectionsMax: 1024,
+  dnsTcpConnectionsPerClientMax: 64,
+  dnsTcpPendingBytesMax: 256 * 1024,
+  dnsTcpIdleMs: 10_000,
+  ttlSecondsMax: 86_400,
+  /** Probes. */
+  probeIntervalMsMin: 250,
+  probeTimeoutMsMax: 60_000,
+  probeBodyBytesMax: 65_536,
+  probesInFlightMax: 4096,
+  /** Operators. */
+  overridesMax: 1024,
+  overrideHoursMax: 24,
+  /** Local sockets: one message. */
+  messageBytesMax: 64 * 1024 * 1024,
+  /** Restart of a part: first wait, longest wait. */
+  restartMsMin: 50,
+  restartMsMax: 1000,
+} as const;
+
+assert(limits.slots > limits.endpointsPerPoolMax, "every endpoint of a pool can have a slot");
+assert(limits.slots > limits.poolsPerServiceMax, "every pool of a service can have a slot");
+assert(limits.dnsUdpPayload >= limits.dnsPlainUdpPayload, "EDNS never shrinks an answer");

@@ -1,0 +1,170 @@
+/**
+ * Policy: what the operator meant, with names gone. The only configuration a front ever reads.
+ * Made by compile.ts from (Config, Geography), immutable afterwards, structured-clonable, and so
+ * written to a snapshot file as it is. Every collection is ordered by name, so equal configurations
+ * give equal indices. Labels stay in `name` fields for printing; no decision reads them.
+ */
+import type { Leaves, Location } from "../geo/geography.ts";
+import type { Brand } from "../lib/brand.ts";
+import type { NameTable } from "./names.ts";
+
+export type RegionIndex = Brand<number, "RegionIndex">;
+export type ServiceIndex = Brand<number, "ServiceIndex">;
+export type PoolIndex = Brand<number, "PoolIndex">;
+/** A pool counted from its service's first pool: the same number means the same place in a shape. */
+export type PoolOrdinal = Brand<number, "PoolOrdinal">;
+export type EndpointIndex = Brand<number, "EndpointIndex">;
+export type MonitorIndex = Brand<number, "MonitorIndex">;
+export type RuleSetIndex = Brand<number, "RuleSetIndex">;
+export type ClassIndex = Brand<number, "ClassIndex">;
+
+export interface Region {
+  readonly name: string;
+  readonly jurisdictions: readonly string[];
+  readonly latitude: number;
+  readonly longitude: number;
+}
+
+/** How a health check asks. Times in milliseconds. */
+export interface Monitor {
+  readonly kind: "http" | "https" | "tcp";
+  /** 0: the endpoint's own port, else this one. */
+  readonly port: number;
+  readonly path: string;
+  /** Host header; "" for the endpoint's own address or name. */
+  readonly host: string;
+  /** TLS server name; "" for `host`. */
+  readonly serverName: string;
+  readonly verifyTls: boolean;
+  /** Local address to probe from; "" for the system's choice. */
+  readonly sourceAddress: string;
+  /** Inclusive ranges of accepted status codes. */
+  readonly expectStatus: readonly (readonly [number, number])[];
+  /** Text that must stand in the first limits.probeBodyBytesMax bytes; "" for any body. */
+  readonly expectBody: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly downThreshold: number;
+  readonly upThreshold: number;
+  /** Successes in a row that put the failure counter of an up endpoint back to 0. */
+  readonly okThreshold: number;
+}
+
+export interface Endpoint {
+  readonly pool: PoolIndex;
+  /** As printed and as named in overrides: the address or host name, with port if one was written. */
+  readonly name: string;
+  /** Monitor definition + address: what World's history follows across revisions. */
+  readonly identity: string;
+  /** 4 bytes, or empty. For a host name both are empty and World carries the addresses. */
+  readonly ipv4: Uint8Array;
+  /** 16 bytes, or empty. */
+  readonly ipv6: Uint8Array;
+  /** Host name to resolve ahead; "" for an endpoint written as addresses. */
+  readonly host: string;
+  /** Answer a CNAME to `host` instead of its resolved addresses. */
+  readonly cname: boolean;
+  readonly port: number;
+  readonly weight: number;
+  /** Index in `monitors`, or -1 when the service has no check (health `disabled`: counts as up). */
+  readonly monitor: MonitorIndex | -1;
+}
+
+export interface Pool {
+  readonly service: ServiceIndex;
+  readonly region: RegionIndex;
+  /** `fra`, or `fra/canary` for a named colour, or `(fixed)` for the fixed answer of a fallback. */
+  readonly name: string;
+  readonly firstEndpoint: EndpointIndex;
+  readonly endpointCount: number;
+  /** Endpoints that must be usable for the pool to be whole. */
+  readonly minimum: number;
+  /** `manual` pools stay out of everything, the fallback included, until activated. */
+  readonly standby: "no" | "manual" | "auto";
+  /** The fallback's fixed answer: never probed, in no plan. */
+  readonly fixed: boolean;
+}
+
+export type Fallback = "refuse" | "serve-all" | "last-good" | "fixed";
+
+export interface Service {
+  readonly name: string;
+  readonly ruleSet: RuleSetIndex;
+  readonly firstPool: PoolIndex;
+  readonly poolCount: number;
+  readonly fallback: Fallback;
+  /** Ordinal of the fixed pool, or -1. */
+  readonly fixedPool: PoolOrdinal | -1;
+  readonly key: "query" | "client";
+  /** XXH32 of the affinity group's name with seed 0. */
+  readonly seed: number;
+  readonly affinityMask4: number;
+  readonly affinityMask6: number;
+  readonly ttlSecondsMin: number;
+  readonly ttlSecondsMax: number;
+  /** Endpoints in an answer, at most. */
+  readonly answers: number;
+  readonly holdMs: number;
+  readonly rampMs: number;
+  /** Redirect target such as `https://{region}.shop.example.com`, or "" when not on that front. */
+  readonly redirect: string;
+  /** Host names the service answers to, lower case, without the final dot; wildcards as `*.x`. */
+  readonly names: readonly string[];
+}
+
+/**
+ * How a class is steered, over pool ordinals. `first` is ordered tiers; `split` shares by weight.
+ * Nested at most limits.planDepthMax. A pool stands at most once in a plan.
+ */
+export type Plan =
+  | { readonly kind: "pool"; readonly pool: PoolOrdinal }
+  | { readonly kind: "first"; readonly children: readonly Plan[] }
+  | {
+      readonly kind: "split";
+      readonly children: readonly Plan[];
+      readonly weights: readonly number[];
+    };
+
+export interface ClassPlan {
+  readonly plan: Plan;
+  /** Per pool ordinal: may this class be served there at all? False is final: no fallback passes. */
+  readonly allowed: readonly boolean[];
+  /** Position in the rule set's `rules` that matched. */
+  readonly rule: number;
+  /** Set where distance decided: pool ordinals nearest first, with whole metres. */
+  readonly ranking: readonly { readonly pool: PoolOrdinal; readonly metres: number }[];
+}
+
+/**
+ * The rules of one or more services: location -> class -> plan. Services with identical rules over
+ * identical pool ordinals share one. Class 0 is that of location 0, `unknown`.
+ */
+export interface RuleSet {
+  readonly rules: readonly { readonly when: string; readonly steer: string }[];
+  readonly classes: readonly ClassPlan[];
+  /** Per location of `Policy.locations`. */
+  readonly classOfLocation: Uint16Array;
+  /** Per leaf of `Policy.v4` / `v6`: the shortest prefix length on which the class is constant. */
+  readonly scope4: Uint8Array;
+  readonly scope6: Uint8Array;
+}
+
+export interface Policy {
+  /** SHA-256 (hex) over config digest, geography digest and engine version. */
+  readonly digest: string;
+  readonly configDigest: string;
+  readonly geographyDigest: string;
+  readonly engine: string;
+  readonly regions: readonly Region[];
+  readonly services: readonly Service[];
+  readonly pools: readonly Pool[];
+  readonly endpoints: readonly Endpoint[];
+  readonly monitors: readonly Monitor[];
+  readonly ruleSets: readonly RuleSet[];
+  /** The geography's leaves, split further where a rule names a CIDR. */
+  readonly v4: Leaves;
+  readonly v6: Leaves;
+  /** Geography locations, multiplied by the sets of rule CIDRs that cover them. 0 is unknown. */
+  readonly locations: readonly Location[];
+  readonly names: NameTable;
+}

@@ -1,0 +1,93 @@
+/**
+ * World: what is true now. Typed columns indexed by the endpoints, pools and services of one policy
+ * revision; written only by step.ts in the observer, published to the fronts, read by steer/.
+ * All history lives here (flap counters, hold, ramp, overrides, last-good), so that a decision needs
+ * nothing but (Policy, World). Times are milliseconds since the epoch; 0 means never.
+ */
+
+/** Verdict of the monitors on an endpoint. `disabled` means it has no monitor and counts as up. */
+export const verdict = { unknown: 0, up: 1, down: 2, disabled: 3 } as const;
+export type Verdict = (typeof verdict)[keyof typeof verdict];
+
+/** The operator's word on an endpoint, resolved from `overrides`: the most specific target wins. */
+export const forced = { none: 0, up: 1, down: 2, drain: 3 } as const;
+export type Forced = (typeof forced)[keyof typeof forced];
+
+/** One column per fact; row i is endpoint i. */
+export interface EndpointColumns {
+  readonly verdict: Uint8Array;
+  readonly forced: Uint8Array;
+  /** 1: the verdict and the ramp of this endpoint do not change by themselves. */
+  readonly frozen: Uint8Array;
+  /** 0 while held after a return, then the ramp step, `limits.availabilityFull` when whole. */
+  readonly availability: Uint16Array;
+  /** 1: was usable the last time its service had anything usable. */
+  readonly lastGood: Uint8Array;
+  /** 1: probing it crashed the observer; it is not probed and counts as unknown. */
+  readonly quarantined: Uint8Array;
+  /** Failures since the counter was last cleared (verdict up); gdnsd's anti-flap counter. */
+  readonly failures: Uint16Array;
+  /** Successes in a row. */
+  readonly successes: Uint16Array;
+  /** Times it went down within the flap window; lengthens the next hold. */
+  readonly flaps: Uint16Array;
+  /** Position of the last failure in step.ts `failureCodes`. */
+  readonly failure: Uint16Array;
+  readonly lastResultAt: Float64Array;
+  readonly changedAt: Float64Array;
+  readonly flapWindowAt: Float64Array;
+  readonly holdUntil: Float64Array;
+  readonly rampFrom: Float64Array;
+  /** Milliseconds of the last successful probe; NaN if none. */
+  readonly latencyMs: Float32Array;
+}
+
+export interface PoolColumns {
+  /** 1: may serve. 0: a manual standby nobody has activated. */
+  readonly active: Uint8Array;
+}
+
+export interface ServiceColumns {
+  /** Soonest moment the answer could change, clamped to the service's minimum and maximum. */
+  readonly ttlSeconds: Uint32Array;
+}
+
+/** What a host-name endpoint resolves to, kept through failures of the resolver. */
+export interface Resolved {
+  /** 4 bytes an address. */
+  readonly ipv4: readonly Uint8Array[];
+  readonly ipv6: readonly Uint8Array[];
+  readonly resolvedAt: number;
+  /** Empty while the last look-up succeeded, else why the addresses are old. */
+  readonly staleReason: string;
+}
+
+export type OverrideKind = "drain" | "force-up" | "force-down" | "freeze" | "activate";
+
+export interface Override {
+  readonly id: string;
+  readonly kind: OverrideKind;
+  /**
+   * `region:NAME`, `service:NAME`, `pool:SERVICE/POOL` or `endpoint:SERVICE/POOL/ENDPOINT`:
+   * names, so that it survives a revision.
+   */
+  readonly target: string;
+  readonly reason: string;
+  readonly author: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+export interface World {
+  /** Digest of the policy whose indices the columns use. */
+  readonly policyDigest: string;
+  /** Counts published changes; never goes back on one node. */
+  readonly generation: number;
+  readonly at: number;
+  readonly endpoints: EndpointColumns;
+  readonly pools: PoolColumns;
+  readonly services: ServiceColumns;
+  /** Sparse: only host-name endpoints have an entry. */
+  readonly resolved: ReadonlyMap<number, Resolved>;
+  readonly overrides: readonly Override[];
+}
