@@ -51,6 +51,17 @@ export const limits = {
   overrideHoursMax: 24,
   /** Local sockets: one message. */
   messageBytesMax: 64 * 1024 * 1024,
+  /** A command, or any other frame a client sends. */
+  commandBytesMax: 64 * 1024,
+  linkConnectionsMax: 64,
+  /** Unsent bytes above which a subscriber gets one whole World later instead of each change. */
+  linkQueueBytesMax: 8 * 1024 * 1024,
+  linkReconnectMsMin: 50,
+  linkReconnectMsMax: 1000,
+  /** sockaddr_un on Linux and macOS, less the final zero. */
+  socketPathBytesMax: 103,
+  /** Policies kept on disk, the current one included. */
+  policySnapshotsMax: 5,
   /** Restart of a part: first wait, longest wait. */
   restartMsMin: 50,
   restartMsMax: 1000,
@@ -59,3 +70,6 @@ export const limits = {
 assert(limits.slots > limits.endpointsPerPoolMax, "every endpoint of a pool can have a slot");
 assert(limits.slots > limits.poolsPerServiceMax, "every pool of a service can have a slot");
 assert(limits.dnsUdpPayload >= limits.dnsPlainUdpPayload, "EDNS never shrinks an answer");
+assert(limits.policySnapshotsMax > 1, "a damaged policy has an older one behind it");
+assert(limits.linkReconnectMsMin < limits.linkReconnectMsMax, "the wait to reconnect can grow");
+assert(limits.restartMsMax <= 1000, "a part that ends is back within a second");
