@@ -13,6 +13,9 @@ export type Verdict = (typeof verdict)[keyof typeof verdict];
 export const forced = { none: 0, up: 1, down: 2, drain: 3 } as const;
 export type Forced = (typeof forced)[keyof typeof forced];
 
+/** Enough moments to tell how often an endpoint went down: the longest hold is 2^4 holds. */
+export const downTimesKept = 5;
+
 /** One column per fact; row i is endpoint i. */
 export interface EndpointColumns {
   readonly verdict: Uint8Array;
@@ -25,17 +28,20 @@ export interface EndpointColumns {
   readonly lastGood: Uint8Array;
   /** 1: probing it crashed the observer; it is not probed and counts as unknown. */
   readonly quarantined: Uint8Array;
+  /** The verdict before silence or quarantine made it unknown: restored when results return. */
+  readonly kept: Uint8Array;
   /** Failures since the counter was last cleared (verdict up); gdnsd's anti-flap counter. */
   readonly failures: Uint16Array;
   /** Successes in a row. */
   readonly successes: Uint16Array;
   /** Times it went down within the flap window; lengthens the next hold. */
   readonly flaps: Uint16Array;
-  /** Position of the last failure in step.ts `failureCodes`. */
+  /** Position of the last failure in `failureCodes` (failure.ts). */
   readonly failure: Uint16Array;
   readonly lastResultAt: Float64Array;
   readonly changedAt: Float64Array;
-  readonly flapWindowAt: Float64Array;
+  /** The last `downTimesKept` moments it went down, newest first: row i starts at i * that. */
+  readonly downTimes: Float64Array;
   readonly holdUntil: Float64Array;
   readonly rampFrom: Float64Array;
   /** Milliseconds of the last successful probe; NaN if none. */
@@ -50,6 +56,8 @@ export interface PoolColumns {
 export interface ServiceColumns {
   /** Soonest moment the answer could change, clamped to the service's minimum and maximum. */
   readonly ttlSeconds: Uint32Array;
+  /** Endpoints usable now; while it is not 0, `lastGood` marks exactly those. */
+  readonly usable: Uint32Array;
 }
 
 /** What a host-name endpoint resolves to, kept through failures of the resolver. */
@@ -84,6 +92,10 @@ export interface World {
   /** Counts published changes; never goes back on one node. */
   readonly generation: number;
   readonly at: number;
+  /** Nothing changes by itself before this moment: a lower bound, so that step need not look. */
+  readonly nextAt: number;
+  /** Probing runs without a pause since then: silence is counted from here at the earliest. */
+  readonly watchedSince: number;
   readonly endpoints: EndpointColumns;
   readonly pools: PoolColumns;
   readonly services: ServiceColumns;

@@ -1,0 +1,87 @@
+/**
+ * The table of World's columns: name, element, width, what they start as, and whether a decision
+ * reads them. Everything that must treat all columns alike derives from it: the first World, the
+ * carry across revisions, frames on the wire and on disk, the digest.
+ */
+import { limits } from "../limits.ts";
+import {
+  downTimesKept,
+  type EndpointColumns,
+  type PoolColumns,
+  type ServiceColumns,
+} from "./world.ts";
+
+export const elements = {
+  u8: Uint8Array,
+  u16: Uint16Array,
+  u32: Uint32Array,
+  f32: Float32Array,
+  f64: Float64Array,
+} as const;
+export type Column = Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array;
+
+export interface ColumnSpec {
+  readonly element: keyof typeof elements;
+  /** Elements a row. */
+  readonly width: number;
+  readonly initial: number;
+  /** decide.ts or a front reads it: a change of it is published, and it is in the digest. */
+  readonly decides: boolean;
+}
+
+const column = (
+  element: keyof typeof elements,
+  options: { readonly width?: number; readonly initial?: number; readonly decides?: true } = {},
+): ColumnSpec => ({
+  element,
+  width: options.width ?? 1,
+  initial: options.initial ?? 0,
+  decides: options.decides ?? false,
+});
+
+export const endpointColumns = {
+  verdict: column("u8", { decides: true }),
+  forced: column("u8", { decides: true }),
+  frozen: column("u8", { decides: true }),
+  availability: column("u16", { initial: limits.availabilityFull, decides: true }),
+  lastGood: column("u8", { decides: true }),
+  quarantined: column("u8", { decides: true }),
+  kept: column("u8"),
+  failures: column("u16"),
+  successes: column("u16"),
+  flaps: column("u16"),
+  failure: column("u16"),
+  lastResultAt: column("f64"),
+  changedAt: column("f64"),
+  downTimes: column("f64", { width: downTimesKept }),
+  holdUntil: column("f64"),
+  rampFrom: column("f64"),
+  latencyMs: column("f32", { initial: Number.NaN }),
+} as const satisfies Record<keyof EndpointColumns, ColumnSpec>;
+
+export const poolColumns = {
+  active: column("u8", { initial: 1, decides: true }),
+} as const satisfies Record<keyof PoolColumns, ColumnSpec>;
+
+export const serviceColumns = {
+  ttlSeconds: column("u32", { decides: true }),
+  usable: column("u32"),
+} as const satisfies Record<keyof ServiceColumns, ColumnSpec>;
+
+type Columns<Specs extends Record<string, ColumnSpec>> = {
+  readonly [Name in keyof Specs]: InstanceType<(typeof elements)[Specs[Name]["element"]]>;
+};
+
+/** A set of columns of `count` rows, each filled with its first value. */
+export function newColumns<Specs extends Record<string, ColumnSpec>>(
+  specs: Specs,
+  count: number,
+): Columns<Specs> {
+  const columns: Record<string, Column> = {};
+  for (const [name, spec] of Object.entries(specs)) {
+    const made = new elements[spec.element](count * spec.width);
+    if (spec.initial !== 0) made.fill(spec.initial);
+    columns[name] = made;
+  }
+  return columns as Columns<Specs>;
+}
