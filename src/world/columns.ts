@@ -20,8 +20,10 @@ export const elements = {
 } as const;
 export type Column = Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array;
 
-export interface ColumnSpec {
-  readonly element: keyof typeof elements;
+export type Element = keyof typeof elements;
+
+export interface ColumnSpec<E extends Element = Element> {
+  readonly element: E;
   /** Elements a row. */
   readonly width: number;
   readonly initial: number;
@@ -29,10 +31,10 @@ export interface ColumnSpec {
   readonly decides: boolean;
 }
 
-const column = (
-  element: keyof typeof elements,
+const column = <E extends Element>(
+  element: E,
   options: { readonly width?: number; readonly initial?: number; readonly decides?: true } = {},
-): ColumnSpec => ({
+): ColumnSpec<E> => ({
   element,
   width: options.width ?? 1,
   initial: options.initial ?? 0,

@@ -36,7 +36,7 @@ export interface EndpointColumns {
   readonly successes: Uint16Array;
   /** Times it went down within the flap window; lengthens the next hold. */
   readonly flaps: Uint16Array;
-  /** Position of the last failure in `failureCodes` (failure.ts). */
+  /** Position of the last failure in `failureCodes` (failures.ts). */
   readonly failure: Uint16Array;
   readonly lastResultAt: Float64Array;
   readonly changedAt: Float64Array;
