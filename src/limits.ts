@@ -16,6 +16,8 @@ export const limits = {
   endpointsMax: 200_000,
   poolsPerServiceMax: 256,
   endpointsPerPoolMax: 1024,
+  /** Every endpoint of a decision keeps a share of at least 1. */
+  endpointsPerServiceMax: 16_384,
   namesPerServiceMax: 64,
   rulesPerServiceMax: 256,
   ruleSetsMax: 4096,
@@ -46,6 +48,8 @@ export const limits = {
   probeTimeoutMsMax: 60_000,
   probeBodyBytesMax: 65_536,
   probesInFlightMax: 4096,
+  /** Bytes of a response's status line and headers, interim (1xx) responses included. */
+  probeHeadBytesMax: 32_768,
   /** Operators. */
   overridesMax: 1024,
   overrideHoursMax: 24,
@@ -62,6 +66,8 @@ export const limits = {
   socketPathBytesMax: 103,
   /** Policies kept on disk, the current one included. */
   policySnapshotsMax: 5,
+  /** Label sets of one metric family. */
+  metricRowsMax: 200_000,
   /** Restart of a part: first wait, longest wait. */
   restartMsMin: 50,
   restartMsMax: 1000,
@@ -73,3 +79,5 @@ assert(limits.dnsUdpPayload >= limits.dnsPlainUdpPayload, "EDNS never shrinks an
 assert(limits.policySnapshotsMax > 1, "a damaged policy has an older one behind it");
 assert(limits.linkReconnectMsMin < limits.linkReconnectMsMax, "the wait to reconnect can grow");
 assert(limits.restartMsMax <= 1000, "a part that ends is back within a second");
+assert(limits.shareTotal > limits.endpointsPerServiceMax, "every answer can have a share");
+assert(limits.metricRowsMax >= limits.endpointsMax, "every endpoint can have its own metric row");

@@ -131,8 +131,8 @@ export interface ClassPlan {
   readonly allowed: readonly boolean[];
   /** Position in the rule set's `rules` that matched. */
   readonly rule: number;
-  /** Set where distance decided: pool ordinals nearest first, with whole metres. */
-  readonly ranking: readonly { readonly pool: PoolOrdinal; readonly metres: number }[];
+  /** Set where distance decided: pool ordinals, nearest first. Empty elsewhere. */
+  readonly ranking: readonly PoolOrdinal[];
 }
 
 /**
