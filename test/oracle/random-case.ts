@@ -1,0 +1,182 @@
+/**
+ * Random (policy, world, class) cases for the differential test: small policies whose plans nest,
+ * and worlds in which something is usually going on. Every case follows from its seed.
+ */
+
+import { simulatedEntropy } from "../../src/lib/entropy.ts";
+import type { ClassPlan, Plan, Policy, PoolOrdinal } from "../../src/policy/policy.ts";
+import { initialWorld } from "../../src/world/initial.ts";
+import { forced, verdict, type World } from "../../src/world/world.ts";
+import type { Seen } from "./decide.ts";
+
+export interface RandomCase {
+  readonly policy: Policy;
+  readonly world: World;
+  readonly seen: Seen;
+}
+
+class Dice {
+  readonly #draw: () => number;
+  constructor(seed: number) {
+    const entropy = simulatedEntropy(seed);
+    this.#draw = () => entropy.draw32();
+  }
+  below(n: number): number {
+    return this.#draw() % n;
+  }
+  between(low: number, high: number): number {
+    return low + this.below(high - low + 1);
+  }
+  chance(percent: number): boolean {
+    return this.below(100) < percent;
+  }
+  pick<T>(list: readonly [T, ...T[]]): T {
+    return list[this.below(list.length)] ?? list[0];
+  }
+}
+
+/** A plan over some of the pools, each at most once. */
+function randomPlan(dice: Dice, pools: PoolOrdinal[], depth: number): Plan {
+  const [only, second] = pools;
+  if (only !== undefined && second === undefined && (depth === 0 || dice.chance(80))) {
+    return { kind: "pool", pool: only };
+  }
+  const parts: PoolOrdinal[][] = [[]];
+  for (const pool of pools) {
+    if (depth <= 0 || dice.chance(60)) parts.push([pool]);
+    else parts[dice.below(parts.length)]?.push(pool);
+  }
+  const children = parts
+    .filter((part) => part.length > 0)
+    .map((part) => randomPlan(dice, part, depth - 1));
+  if (dice.chance(55)) return { kind: "first", children };
+  const weights = children.map(() => (dice.chance(12) ? 0 : dice.between(1, 9)));
+  return { kind: "split", children, weights };
+}
+
+function shuffled(dice: Dice, count: number): PoolOrdinal[] {
+  const list = Array.from({ length: count }, (_, i) => i as PoolOrdinal);
+  for (let i = count - 1; i > 0; i--) {
+    const j = dice.below(i + 1);
+    const held = list[i] as PoolOrdinal;
+    list[i] = list[j] as PoolOrdinal;
+    list[j] = held;
+  }
+  return list;
+}
+
+function randomPolicy(dice: Dice): Policy {
+  const fallback = dice.pick(["refuse", "serve-all", "last-good", "fixed"] as const);
+  const planned = dice.between(1, 5);
+  const poolCount = planned + (fallback === "fixed" ? 1 : 0);
+  const pools: Policy["pools"][number][] = [];
+  const endpoints: Policy["endpoints"][number][] = [];
+  for (let ordinal = 0; ordinal < poolCount; ordinal++) {
+    const fixed = ordinal === planned;
+    const endpointCount = fixed ? dice.between(1, 2) : dice.between(dice.chance(70) ? 2 : 1, 4);
+    pools.push({
+      service: 0,
+      region: ordinal,
+      name: `p${ordinal}`,
+      firstEndpoint: endpoints.length,
+      endpointCount,
+      minimum: dice.chance(70) ? 1 : dice.between(1, endpointCount),
+      standby: fixed || dice.chance(75) ? "no" : dice.pick(["manual", "auto"]),
+      fixed,
+    } as Policy["pools"][number]);
+    for (let i = 0; i < endpointCount; i++) {
+      endpoints.push({
+        pool: ordinal,
+        name: `e${endpoints.length}`,
+        identity: `e${endpoints.length}`,
+        ipv4: Uint8Array.of(192, 0, 2, endpoints.length),
+        ipv6: new Uint8Array(),
+        host: "",
+        cname: false,
+        port: 0,
+        weight: dice.chance(8) ? 0 : dice.between(1, 5),
+        monitor: fixed || dice.chance(5) ? -1 : 0,
+      } as unknown as Policy["endpoints"][number]);
+    }
+  }
+  // Some pools stand in no plan: they serve nobody, in the fallback neither.
+  const inPlan = shuffled(dice, planned).slice(0, dice.chance(85) ? planned : 1);
+  const plan: ClassPlan = {
+    plan: randomPlan(dice, inPlan, dice.between(0, 4)),
+    allowed: pools.map(() => dice.chance(90)),
+    rule: 0,
+    ranking: dice.chance(30) ? inPlan : [],
+  };
+  return {
+    digest: "0".repeat(64),
+    pools,
+    endpoints,
+    services: [
+      {
+        name: "s",
+        ruleSet: 0,
+        firstPool: 0,
+        poolCount,
+        fallback,
+        fixedPool: fallback === "fixed" ? planned : -1,
+        key: "query",
+        answers: dice.chance(50) ? 1 : dice.between(2, 4),
+        ttlSecondsMin: 30,
+        ttlSecondsMax: 30,
+      },
+    ],
+    ruleSets: [
+      { rules: [{ when: dice.chance(50) ? 'country == "DE"' : "", steer: "x" }], classes: [plan] },
+    ],
+  } as unknown as Policy;
+}
+
+function randomWorld(dice: Dice, policy: Policy): World {
+  const world = initialWorld(policy, 0);
+  const columns = world.endpoints;
+  // A mood for the whole world, so that "everything down" is not one case in a thousand.
+  const mood = dice.pick(["fine", "fine", "mixed", "mixed", "bad", "dead", "returning"] as const);
+  const chances = {
+    fine: { up: 85, down: 5, partial: 10, held: 3, forced: 4 },
+    mixed: { up: 50, down: 25, partial: 40, held: 15, forced: 12 },
+    bad: { up: 10, down: 70, partial: 30, held: 40, forced: 10 },
+    dead: { up: 0, down: 97, partial: 0, held: 0, forced: 6 },
+    returning: { up: 60, down: 35, partial: 45, held: 50, forced: 5 },
+  }[mood];
+  for (let e = 0; e < policy.endpoints.length; e++) {
+    columns.lastGood[e] = dice.chance(40) ? 1 : 0;
+    if (policy.endpoints[e]?.monitor !== -1) {
+      const roll = dice.below(100);
+      columns.verdict[e] =
+        roll < chances.up
+          ? verdict.up
+          : roll < chances.up + chances.down
+            ? verdict.down
+            : verdict.unknown;
+      columns.availability[e] = dice.chance(chances.held)
+        ? 0
+        : dice.chance(chances.partial)
+          ? dice.between(1, 255)
+          : 256;
+      columns.quarantined[e] = dice.chance(3) ? 1 : 0;
+    }
+    if (dice.chance(chances.forced)) {
+      columns.forced[e] = dice.pick([forced.up, forced.down, forced.drain]);
+    }
+    columns.frozen[e] = dice.chance(5) ? 1 : 0;
+  }
+  policy.pools.forEach((pool, index) => {
+    if (pool.standby === "manual") world.pools.active[index] = dice.chance(40) ? 1 : 0;
+  });
+  return world;
+}
+
+export function randomCase(seed: number): RandomCase {
+  const dice = new Dice(seed);
+  const policy = randomPolicy(dice);
+  return {
+    policy,
+    world: randomWorld(dice, policy),
+    seen: dice.chance(90) ? "location" : dice.pick(["unknown", "span"]),
+  };
+}
