@@ -135,13 +135,22 @@ function randomWorld(dice: Dice, policy: Policy): World {
   const world = initialWorld(policy, 0);
   const columns = world.endpoints;
   // A mood for the whole world, so that "everything down" is not one case in a thousand.
-  const mood = dice.pick(["fine", "fine", "mixed", "mixed", "bad", "dead", "returning"] as const);
+  const mood = dice.pick([
+    "fine",
+    "fine",
+    "mixed",
+    "mixed",
+    "bad",
+    "dead",
+    "returning",
+    "returning",
+  ] as const);
   const chances = {
     fine: { up: 85, down: 5, partial: 10, held: 3, forced: 4 },
     mixed: { up: 50, down: 25, partial: 40, held: 15, forced: 12 },
     bad: { up: 10, down: 70, partial: 30, held: 40, forced: 10 },
     dead: { up: 0, down: 97, partial: 0, held: 0, forced: 6 },
-    returning: { up: 60, down: 35, partial: 45, held: 50, forced: 5 },
+    returning: { up: 80, down: 15, partial: 60, held: 20, forced: 5 },
   }[mood];
   for (let e = 0; e < policy.endpoints.length; e++) {
     columns.lastGood[e] = dice.chance(40) ? 1 : 0;
