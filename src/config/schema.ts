@@ -6,6 +6,13 @@
  */
 import { z } from "zod";
 import { limits } from "../limits.ts";
+import {
+  canonicalHost,
+  canonicalIpv4,
+  canonicalIpv6,
+  formatAddress,
+  parseAddress,
+} from "./address.ts";
 
 const durationUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 type DurationUnit = keyof typeof durationUnits;
@@ -25,6 +32,13 @@ const name = z
 const dnsName = z.string().min(1).max(254);
 const port = z.int().min(1).max(65_535);
 const weight = z.int().min(0).max(1_000_000);
+const canonical = (parse: (text: string) => string | undefined, what: string) =>
+  z.string().transform((text, context): string => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: "custom", message: `${JSON.stringify(text)} is not ${what}` });
+    return z.NEVER;
+  });
 const oneOrMore = <T extends z.ZodType>(item: T) =>
   z.union([item.transform((value) => [value]), z.array(item).min(1)]);
 
@@ -69,19 +83,57 @@ const check = z.strictObject({
   up: z.int().min(1).max(100).default(5).describe("Successes in a row that bring it back."),
 });
 
+/** One endpoint in the long form; `name` is how it is printed and named in overrides. */
+export interface EndpointConfig {
+  readonly ipv4?: string | undefined;
+  readonly ipv6?: string | undefined;
+  readonly host?: string | undefined;
+  readonly cname: boolean;
+  readonly port?: number | undefined;
+  readonly weight: number;
+  readonly name: string;
+}
+
 /** `192.0.2.1`, `192.0.2.1:8080`, `2001:db8::1`, `[2001:db8::1]:8080`, `host.example:8080`. */
-const endpointLong = z.strictObject({
-  ipv4: z.string().optional(),
-  ipv6: z.string().optional(),
-  host: z.string().optional().describe("A host name, resolved ahead."),
-  cname: z.boolean().default(false).describe("Answer a CNAME to `host`, not its addresses."),
-  port: port.optional(),
-  weight: weight.default(1),
+const endpointShort = z.string().transform((text, context): EndpointConfig => {
+  const address = parseAddress(text);
+  if (address !== undefined) {
+    return { ...address, cname: false, weight: 1, name: formatAddress(address) };
+  }
+  context.addIssue({
+    code: "custom",
+    message: `${JSON.stringify(text)} is no address or host name`,
+  });
+  return z.NEVER;
 });
-const endpoint = z.union([z.string().min(1), endpointLong]);
-const endpointList = z.union([endpoint.transform((value) => [value]), z.array(endpoint).min(1)]);
-/** One pool, or named colours of it. */
-const poolsOfRegion = z.union([endpointList, z.record(name, endpointList)]);
+
+const endpointLong = z
+  .strictObject({
+    ipv4: canonical(canonicalIpv4, "an IPv4 address such as 192.0.2.1").optional(),
+    ipv6: canonical(canonicalIpv6, "an IPv6 address such as 2001:db8::1").optional(),
+    host: canonical(canonicalHost, "a host name").optional(),
+    cname: z.boolean().default(false),
+    port: port.optional(),
+    weight: weight.default(1),
+  })
+  .transform((long, context): EndpointConfig => {
+    const addressed = long.ipv4 !== undefined || long.ipv6 !== undefined;
+    if (addressed === (long.host !== undefined)) {
+      context.addIssue({ code: "custom", message: "needs `ipv4`, `ipv6` or both, or else `host`" });
+    }
+    return { ...long, name: formatAddress(long) };
+  });
+
+const endpointList = z.union([
+  endpointShort.transform((value) => [value]),
+  endpointLong.transform((value) => [value]),
+  z.array(z.union([endpointShort, endpointLong])).min(1),
+]);
+/** One pool, whose colour is "", or named colours of it. */
+const poolsOfRegion = z.union([
+  endpointList.transform((list): Record<string, EndpointConfig[]> => ({ "": list })),
+  z.record(name, endpointList),
+]);
 
 /** Tiers: each a region, or several that share by weight. */
 const regionTier = z.union([name, z.array(name).min(1)]);
@@ -223,3 +275,9 @@ export type ConfigInput = z.input<typeof configSchema>;
 /** The long form. */
 export type Config = z.output<typeof configSchema>;
 export type ServiceConfig = Config["services"][string];
+
+/*
+ * For readers of the long form: `services.X.endpoints` is region -> colour ("" where the pool has
+ * none) -> EndpointConfig[]; `fallback.fixed.endpoints` is EndpointConfig[]. `steer` stays as
+ * written. Names (regions, owners, hosts) are lower case without a final dot.
+ */

@@ -1,0 +1,97 @@
+/**
+ * Addresses as an operator writes them -> one canonical form. Called by schema.ts while it parses.
+ * Strict: four decimal parts without leading zeros, no zone identifiers, so that one text can never
+ * mean two addresses.
+ */
+import ipaddr from "ipaddr.js";
+
+export interface AddressAndPort {
+  readonly ipv4?: string | undefined;
+  readonly ipv6?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+}
+
+/** Canonical text of an IPv4 address, or undefined. */
+export function canonicalIpv4(text: string): string | undefined {
+  if (!ipaddr.IPv4.isValidFourPartDecimal(text)) return undefined;
+  if (/(^|\.)0\d/.test(text)) return undefined;
+  return ipaddr.IPv4.parse(text).toString();
+}
+
+/** Canonical text of an IPv6 address (RFC 5952), or undefined. */
+export function canonicalIpv6(text: string): string | undefined {
+  if (text.includes("%") || !text.includes(":") || !ipaddr.IPv6.isValid(text)) return undefined;
+  return ipaddr.IPv6.parse(text).toRFC5952String();
+}
+
+const hostLabel = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
+
+/** A host name in lower case without its final dot, or undefined. All-numeric last labels are no names. */
+export function canonicalHost(text: string): string | undefined {
+  const name = text.toLowerCase().replace(/\.$/, "");
+  if (name.length === 0 || name.length > 253) return undefined;
+  const labels = name.split(".");
+  if (!labels.every((label) => hostLabel.test(label))) return undefined;
+  return /^\d+$/.test(labels.at(-1) ?? "") ? undefined : name;
+}
+
+/** The owner name of a DNS record: a host name, or one under a wildcard (`*.x`), or undefined. */
+export function canonicalOwner(text: string): string | undefined {
+  if (!text.startsWith("*.")) return canonicalHost(text);
+  const rest = canonicalHost(text.slice(2));
+  return rest === undefined || rest.length > 251 ? undefined : `*.${rest}`;
+}
+
+/**
+ * `192.0.2.1`, `192.0.2.1:8080`, `2001:db8::1`, `[2001:db8::1]:8080`, `host.example`,
+ * `host.example:8080`; undefined for anything else.
+ */
+export function parseAddress(text: string): AddressAndPort | undefined {
+  const ipv6 = canonicalIpv6(text);
+  if (ipv6 !== undefined) return { ipv6 };
+  const bracketed = /^\[([^\]]*)\](?::(\d{1,5}))?$/.exec(text);
+  if (bracketed !== null) {
+    const inner = canonicalIpv6(bracketed[1] ?? "");
+    return inner === undefined ? undefined : withPort({ ipv6: inner }, bracketed[2]);
+  }
+  const [head = "", tail, ...rest] = text.split(":");
+  if (rest.length > 0 || (tail !== undefined && !/^\d{1,5}$/.test(tail))) return undefined;
+  const ipv4 = canonicalIpv4(head);
+  if (ipv4 !== undefined) return withPort({ ipv4 }, tail);
+  const host = canonicalHost(head);
+  return host === undefined ? undefined : withPort({ host }, tail);
+}
+
+function withPort(address: AddressAndPort, text: string | undefined): AddressAndPort | undefined {
+  if (text === undefined) return address;
+  const port = Number(text);
+  return port >= 1 && port <= 65_535 ? { ...address, port } : undefined;
+}
+
+/** How an endpoint is printed and named in overrides: `192.0.2.1:80`, `[2001:db8::1]:80`, `h:80`. */
+export function formatAddress(address: AddressAndPort): string {
+  const port = address.port === undefined ? "" : `:${address.port}`;
+  if (address.host !== undefined) return `${address.host}${port}`;
+  if (address.ipv4 !== undefined) return `${address.ipv4}${port}`;
+  const ipv6 = address.ipv6 ?? "";
+  return port === "" ? ipv6 : `[${ipv6}]${port}`;
+}
+
+/** Canonical text of a CIDR whose host bits are zero, or undefined. */
+export function canonicalCidr(text: string): string | undefined {
+  const slash = text.indexOf("/");
+  if (slash < 0 || !/^\d{1,3}$/.test(text.slice(slash + 1))) return undefined;
+  const length = Number(text.slice(slash + 1));
+  const ipv4 = canonicalIpv4(text.slice(0, slash));
+  if (ipv4 !== undefined) {
+    if (length > 32) return undefined;
+    const cidr = `${ipv4}/${length}`;
+    return ipaddr.IPv4.networkAddressFromCIDR(cidr).toString() === ipv4 ? cidr : undefined;
+  }
+  const ipv6 = canonicalIpv6(text.slice(0, slash));
+  if (ipv6 === undefined || length > 128) return undefined;
+  const cidr = `${ipv6}/${length}`;
+  const network = ipaddr.IPv6.networkAddressFromCIDR(cidr).toRFC5952String();
+  return network === ipv6 ? cidr : undefined;
+}
