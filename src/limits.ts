@@ -38,6 +38,8 @@ export const limits = {
   dnsMessageBytesMax: 65_535,
   dnsNameBytesMax: 255,
   dnsLabelBytesMax: 63,
+  /** Labels and pointers read in one message: a full one of ordinary records takes a fifth. */
+  dnsDecodeStepsMax: 150_000,
   dnsTcpConnectionsMax: 1024,
   dnsTcpConnectionsPerClientMax: 64,
   dnsTcpPendingBytesMax: 256 * 1024,
@@ -58,6 +60,8 @@ export const limits = {
   /** A command, or any other frame a client sends. */
   commandBytesMax: 64 * 1024,
   linkConnectionsMax: 64,
+  /** Commands of one connection that wait for their reply to leave. */
+  linkCommandsMax: 16,
   /** Unsent bytes above which a subscriber gets one whole World later instead of each change. */
   linkQueueBytesMax: 8 * 1024 * 1024,
   linkReconnectMsMin: 50,

@@ -1,0 +1,113 @@
+/**
+ * Generators of names, rdata and messages for the property tests of wire/ and of the DNS front.
+ * No product code imports this file.
+ */
+import fc from "fast-check";
+import { limits } from "../limits.ts";
+import { types } from "./dns-constants.ts";
+import type { Message, ResourceRecord } from "./dns-message.ts";
+
+/** Records with Object's prototype, so that they are deeply equal to literals. */
+const plainRecord = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
+  fc.record(model, { noNullPrototype: true });
+
+const octet = fc.integer({ min: 0, max: 255 });
+const label = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom("a", "b", "www", "Example", "COM", "*") },
+  {
+    weight: 1,
+    arbitrary: fc
+      .array(octet, { minLength: 1, maxLength: 63 })
+      .map((octets) => String.fromCharCode(...octets)),
+  },
+);
+
+/** Wire names that share suffixes often and hold any octet sometimes. */
+export const wireName: fc.Arbitrary<Uint8Array> = fc
+  .array(label, { maxLength: 6 })
+  .map((labels) => {
+    const bytes = labels.flatMap((text) => [
+      text.length,
+      ...Array.from(text, (character) => character.charCodeAt(0)),
+    ]);
+    return Uint8Array.from([...bytes, 0]);
+  })
+  .filter((name) => name.length <= limits.dnsNameBytesMax);
+
+const octets = (minLength: number, maxLength: number) =>
+  fc.uint8Array({ minLength, maxLength }).map((bytes) => Uint8Array.from(bytes));
+
+const concat = (...parts: readonly fc.Arbitrary<Uint8Array>[]) =>
+  fc.tuple(...parts).map((values) => Uint8Array.from(values.flatMap((value) => [...value])));
+
+const characterString = octets(0, 255).map((bytes) => Uint8Array.of(bytes.length, ...bytes));
+const tag = fc
+  .stringMatching(/^[a-zA-Z0-9]{1,20}$/)
+  .map((text) => Uint8Array.of(text.length, ...new TextEncoder().encode(text)));
+
+/** Valid rdata of a type with a presentation form, or of one without. */
+export const typedRdata: fc.Arbitrary<{ type: number; rdata: Uint8Array }> = fc.oneof(
+  ...(
+    [
+      [types.a, octets(4, 4)],
+      [types.aaaa, octets(16, 16)],
+      [types.ns, wireName],
+      [types.cname, wireName],
+      [types.ptr, wireName],
+      [types.soa, concat(wireName, wireName, octets(20, 20))],
+      [types.mx, concat(octets(2, 2), wireName)],
+      [types.srv, concat(octets(6, 6), wireName)],
+      [types.txt, concat(characterString, characterString)],
+      [types.caa, concat(octets(1, 1), tag, octets(0, 40))],
+      [65_280, octets(0, 60)],
+    ] as const
+  ).map(([type, rdata]) => rdata.map((value) => ({ type, rdata: value }))),
+);
+
+const record: fc.Arbitrary<ResourceRecord> = fc
+  .record({
+    name: wireName,
+    typed: typedRdata,
+    class: fc.constantFrom(1, 3, 254),
+    ttl: fc.nat({ max: 0xffff_ffff }),
+  })
+  .map(({ name, typed, class: recordClass, ttl }) => ({ name, ...typed, class: recordClass, ttl }));
+
+export const message: fc.Arbitrary<Message> = plainRecord({
+  id: fc.nat({ max: 0xffff }),
+  flags: fc.nat({ max: 0xffff }),
+  questions: fc.array(
+    plainRecord({ name: wireName, type: fc.nat({ max: 0xffff }), class: fc.nat({ max: 0xffff }) }),
+    { maxLength: 2 },
+  ),
+  answers: fc.array(record, { maxLength: 4 }),
+  authorities: fc.array(record, { maxLength: 3 }),
+  additionals: fc.array(record, { maxLength: 3 }),
+});
+
+/** How to spoil a message: overwrite, cut, repeat or insert octets. */
+export interface Mutation {
+  readonly kind: "set" | "cut" | "repeat" | "insert";
+  readonly at: number;
+  readonly value: number;
+}
+export const mutations: fc.Arbitrary<readonly Mutation[]> = fc.array(
+  fc.record({
+    kind: fc.constantFrom("set", "set", "set", "cut", "repeat", "insert"),
+    at: fc.nat({ max: 1000 }),
+    value: fc.oneof(octet, fc.constantFrom(0, 1, 0x3f, 0x40, 0x80, 0xc0, 0xc1, 0xff)),
+  }),
+  { minLength: 1, maxLength: 6 },
+);
+
+export function mutate(bytes: Uint8Array, changes: readonly Mutation[]): Uint8Array {
+  let result = [...bytes];
+  for (const { kind, at, value } of changes) {
+    const where = result.length === 0 ? 0 : at % result.length;
+    if (kind === "set" && result.length > 0) result[where] = value;
+    else if (kind === "cut") result = result.slice(0, where);
+    else if (kind === "repeat") result.splice(where, 0, ...result.slice(where, where + 40));
+    else if (kind === "insert") result.splice(where, 0, value);
+  }
+  return Uint8Array.from(result.slice(0, limits.dnsMessageBytesMax));
+}
