@@ -21,3 +21,6 @@ export interface Decision {
   /** In the normative order of evaluation. */
   readonly reasons: readonly Reason[];
 }
+
+/** What the front saw of the client: one location, none it knows, or a prefix over several classes. */
+export type Seen = "location" | "unknown" | "span";
