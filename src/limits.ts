@@ -40,6 +40,12 @@ export const limits = {
   dnsLabelBytesMax: 63,
   /** Labels and pointers read in one message: a full one of ordinary records takes a fifth. */
   dnsDecodeStepsMax: 150_000,
+  dnsZonesMax: 4096,
+  dnsRecordsMax: 500_000,
+  /** One RRset, uncompressed: it must fit in one message with its question and an OPT record. */
+  dnsRrsetBytesMax: 60_000,
+  /** RFC 2181 section 8. */
+  dnsRecordTtlSecondsMax: 2_147_483_647,
   dnsTcpConnectionsMax: 1024,
   dnsTcpConnectionsPerClientMax: 64,
   dnsTcpPendingBytesMax: 256 * 1024,
@@ -55,6 +61,12 @@ export const limits = {
   /** Operators. */
   overridesMax: 1024,
   overrideHoursMax: 24,
+  overrideTextCharsMax: 1024,
+  /** Going down this often within the window lengthens the next hold, up to this many holds. */
+  flapWindowMs: 600_000,
+  holdFactorMax: 16,
+  /** Addresses kept of one host name. */
+  addressesPerHostMax: 64,
   /** Local sockets: one message. */
   messageBytesMax: 64 * 1024 * 1024,
   /** A command, or any other frame a client sends. */
@@ -79,6 +91,11 @@ export const limits = {
 
 assert(limits.slots > limits.endpointsPerPoolMax, "every endpoint of a pool can have a slot");
 assert(limits.slots > limits.poolsPerServiceMax, "every pool of a service can have a slot");
+assert(limits.dnsZonesMax <= 0x1_0000, "a zone's index fits 16 bits");
+assert(
+  limits.dnsRrsetBytesMax + 3 * limits.dnsNameBytesMax + 1024 <= limits.dnsMessageBytesMax,
+  "an RRset of the longest kind fits a message",
+);
 assert(limits.dnsUdpPayload >= limits.dnsPlainUdpPayload, "EDNS never shrinks an answer");
 assert(limits.policySnapshotsMax > 1, "a damaged policy has an older one behind it");
 assert(limits.linkReconnectMsMin < limits.linkReconnectMsMax, "the wait to reconnect can grow");
