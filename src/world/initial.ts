@@ -4,6 +4,9 @@
  */
 import type { Policy } from "../policy/policy.ts";
 import { endpointColumns, newColumns, poolColumns, serviceColumns } from "./columns.ts";
+import { Draft } from "./draft.ts";
+import { refreshTtls } from "./ttl.ts";
+import { recountUsable } from "./usable.ts";
 import { verdict, type World } from "./world.ts";
 
 export function initialWorld(policy: Policy, nowMs: number): World {
@@ -17,18 +20,21 @@ export function initialWorld(policy: Policy, nowMs: number): World {
   });
   const services = newColumns(serviceColumns, policy.services.length);
   policy.services.forEach((service, index) => {
-    services.ttlSeconds[index] = service.ttlSecondsMin;
+    services.ttlSeconds[index] = service.ttlSecondsMax;
   });
-  return {
+  const draft = new Draft(policy, {
     policyDigest: policy.digest,
     generation: 0,
     at: nowMs,
-    nextAt: Number.POSITIVE_INFINITY,
+    nextAt: 0,
     watchedSince: nowMs,
     endpoints,
     pools,
     services,
     resolved: new Map(),
     overrides: [],
-  };
+  });
+  for (let service = 0; service < policy.services.length; service++) recountUsable(draft, service);
+  const nextAt = refreshTtls(draft, { all: true });
+  return draft.world({ nextAt, published: false });
 }

@@ -1,0 +1,119 @@
+/**
+ * World across a break: `carry` across a revision of the policy, `resume` across a time in which
+ * nobody probed. Called by the observer. History follows an endpoint's identity, not its index: the
+ * same monitor on the same address goes on as if nothing had happened, all else starts unknown.
+ */
+import { assert } from "../errors.ts";
+import type { Policy } from "../policy/policy.ts";
+import { type Column, endpointColumns } from "./columns.ts";
+import { Draft } from "./draft.ts";
+import { factsOf } from "./facts.ts";
+import { initialWorld } from "./initial.ts";
+import { applyOverrides } from "./override.ts";
+import { refreshTtls } from "./ttl.ts";
+import { recountUsable } from "./usable.ts";
+import { type EndpointColumns, type Resolved, verdict, type World } from "./world.ts";
+
+export function carry(oldPolicy: Policy, oldWorld: World, newPolicy: Policy, nowMs: number): World {
+  assert(oldWorld.policyDigest === oldPolicy.digest, "a World is carried from its own policy");
+  const at = Math.max(nowMs, oldWorld.at);
+  const fresh = initialWorld(newPolicy, at);
+  const resolved = new Map<number, Resolved>();
+  const sources = sourceRows(oldPolicy, newPolicy);
+  sources.forEach((from, to) => {
+    if (from === -1) return;
+    copyRow(oldWorld.endpoints, fresh.endpoints, { from, to });
+    const addresses = oldWorld.resolved.get(from);
+    if (addresses !== undefined) resolved.set(to, addresses);
+    // Identity covers the monitor, so this is only a guard: no monitor, no verdict of one.
+    const disabled = newPolicy.endpoints[to]!.monitor === -1;
+    if (disabled) fresh.endpoints.verdict[to] = verdict.disabled;
+    else if (fresh.endpoints.verdict[to] === verdict.disabled) {
+      fresh.endpoints.verdict[to] = verdict.unknown;
+    }
+  });
+  const draft = new Draft(newPolicy, {
+    ...fresh,
+    generation: oldWorld.generation,
+    watchedSince: oldWorld.watchedSince,
+    resolved,
+    overrides: oldWorld.overrides,
+  });
+  forgetOtherServices(draft, { oldPolicy, sources });
+  applyOverrides(draft);
+  for (let service = 0; service < newPolicy.services.length; service++) {
+    recountUsable(draft, service);
+  }
+  refreshTtls(draft, { all: true });
+  return draft.world({ nextAt: 0, published: true });
+}
+
+/** For each new endpoint the old row it continues, or -1. */
+function sourceRows(oldPolicy: Policy, newPolicy: Policy): readonly number[] {
+  const inPlace = new Map<string, number>();
+  const anywhere = new Map<string, number>();
+  oldPolicy.endpoints.forEach((endpoint, row) => {
+    const key = placeKey(oldPolicy, row);
+    if (!inPlace.has(key)) inPlace.set(key, row);
+    if (!anywhere.has(endpoint.identity)) anywhere.set(endpoint.identity, row);
+  });
+  return newPolicy.endpoints.map((endpoint, row) => {
+    // Where one address stands in several pools, each goes on as its own.
+    return inPlace.get(placeKey(newPolicy, row)) ?? anywhere.get(endpoint.identity) ?? -1;
+  });
+}
+
+function placeKey(policy: Policy, row: number): string {
+  const { pool, identity } = policy.endpoints[row]!;
+  const { service, name } = policy.pools[pool]!;
+  return `${policy.services[service]!.name}/${name}/${identity}`;
+}
+
+function copyRow(
+  before: EndpointColumns,
+  after: EndpointColumns,
+  row: { readonly from: number; readonly to: number },
+): void {
+  for (const name of Object.keys(endpointColumns) as (keyof EndpointColumns)[]) {
+    const { width } = endpointColumns[name];
+    const source: Column = before[name];
+    const target: Column = after[name];
+    for (let i = 0; i < width; i++) target[row.to * width + i] = source[row.from * width + i]!;
+  }
+}
+
+/** `lastGood` is about a service: an endpoint that comes from another one has none here. */
+function forgetOtherServices(
+  draft: Draft,
+  options: { readonly oldPolicy: Policy; readonly sources: readonly number[] },
+): void {
+  const { oldPolicy, sources } = options;
+  const newFacts = factsOf(draft.policy);
+  const oldFacts = factsOf(oldPolicy);
+  sources.forEach((from, to) => {
+    if (from === -1 || draft.endpoints.lastGood[to] === 0) return;
+    const now = draft.policy.services[newFacts.serviceOfEndpoint[to]!]!.name;
+    const before = oldPolicy.services[oldFacts.serviceOfEndpoint[from]!]!.name;
+    if (now !== before) draft.own("lastGood")[to] = 0;
+  });
+}
+
+const timeColumns = ["lastResultAt", "changedAt", "downTimes", "holdUntil", "rampFrom"] as const;
+
+/**
+ * After a start from a persisted World, or a pause of the observer: verdicts stand until probes have
+ * had three intervals to say otherwise. If the clock was set back meanwhile, what World remembers
+ * moves back with it, so that ages and holds stay what they were.
+ */
+export function resume(world: World, nowMs: number): World {
+  const resumed = { ...world, at: nowMs, nextAt: 0, watchedSince: nowMs };
+  const back = world.at - nowMs;
+  if (back <= 0) return resumed;
+  const endpoints: Record<string, Column> = { ...world.endpoints };
+  for (const name of timeColumns) {
+    endpoints[name] = world.endpoints[name].map((time) =>
+      time === 0 ? 0 : Math.max(1, time - back),
+    );
+  }
+  return { ...resumed, endpoints: endpoints as unknown as EndpointColumns };
+}

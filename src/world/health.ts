@@ -1,0 +1,324 @@
+/**
+ * Health of one endpoint: gdnsd's anti-flap counter, hold and ramp, silence, freeze. step.ts calls
+ * `settle` to let time pass for an endpoint and `applyResult` for what a probe saw; both write to a
+ * draft and keep `lastGood` and the count of usable endpoints true at every moment between.
+ *
+ * | verdict | result | counter | then |
+ * |---|---|---|---|
+ * | unknown, first result | ok / failed | | up, whole / down |
+ * | unknown after silence | any | | the verdict kept, then as below |
+ * | up | failed | failures + 1 | down at the threshold |
+ * | up | ok | successes + 1; at the threshold failures = 0 | |
+ * | down | failed | successes = 0 | |
+ * | down | ok | successes + 1 | at the threshold up: held, then ramping |
+ *
+ * A frozen endpoint counts but does not change; when the freeze ends it becomes at once what its
+ * counters say, and a hold or ramp goes on from where it stood.
+ */
+import { limits } from "../limits.ts";
+import type { EndpointIndex } from "../policy/policy.ts";
+import type { Draft } from "./draft.ts";
+import type { EndpointState, ProbeResult, TransitionReason } from "./event.ts";
+import { failureIndex } from "./failures.ts";
+import { noteUsable } from "./usable.ts";
+import { downTimesKept, type EndpointColumns, type Verdict, verdict } from "./world.ts";
+
+const countMax = 65_535;
+const whole = limits.availabilityFull;
+
+/** The word for row `endpoint` of these columns. */
+export function stateOf(columns: EndpointColumns, endpoint: number): EndpointState {
+  const now = columns.verdict[endpoint];
+  if (now === verdict.unknown) return "unknown";
+  if (now === verdict.down) return "down";
+  if (now === verdict.disabled) return "disabled";
+  const availability = columns.availability[endpoint]!;
+  if (availability === 0) return "held";
+  return availability < whole ? "ramping" : "up";
+}
+
+/** Takes in one result at `draft.at`. False when it is not wanted: no monitor, or quarantined. */
+export function applyResult(draft: Draft, result: ProbeResult): boolean {
+  const { endpoints } = draft;
+  const row = result.endpoint;
+  if (endpoints.verdict[row] === verdict.disabled || endpoints.quarantined[row] === 1) return false;
+  settle(draft, row, draft.at);
+  draft.touchedEndpoints.add(row);
+  const frozen = endpoints.frozen[row] === 1;
+  draft.own("lastResultAt")[row] = draft.at;
+  if (result.ok) draft.own("latencyMs")[row] = result.latencyMs;
+  else set(draft, "failure", row, failureIndex(result.failure));
+  if (endpoints.verdict[row] === verdict.unknown && !frozen) {
+    if (endpoints.kept[row] === verdict.unknown) {
+      count(draft, row, result.ok);
+      decideFirst(draft, row, { up: result.ok, reason: "first result" });
+      return true;
+    }
+    restore(draft, row);
+  }
+  count(draft, row, result.ok);
+  if (!frozen) crossThresholds(draft, row, undefined);
+  return true;
+}
+
+/** Moves the counters of an endpoint by one result. */
+function count(draft: Draft, row: number, ok: boolean): void {
+  const { endpoints, facts } = draft;
+  const up = endpoints.verdict[row] !== verdict.down;
+  if (!ok) {
+    if (up) set(draft, "failures", row, Math.min(countMax, endpoints.failures[row]! + 1));
+    set(draft, "successes", row, 0);
+    draft.staleTtl.add(facts.serviceOfEndpoint[row]!);
+    return;
+  }
+  const successes = Math.min(countMax, endpoints.successes[row]! + 1);
+  set(draft, "successes", row, successes);
+  if (up && successes >= facts.okThreshold[row]! && endpoints.failures[row] !== 0) {
+    set(draft, "failures", row, 0);
+    draft.staleTtl.add(facts.serviceOfEndpoint[row]!);
+  }
+  if (!up) draft.staleTtl.add(facts.serviceOfEndpoint[row]!);
+}
+
+/** Changes the verdict if a counter has reached its threshold. */
+function crossThresholds(draft: Draft, row: number, reason: TransitionReason | undefined): void {
+  const { endpoints, facts } = draft;
+  const now = endpoints.verdict[row];
+  if (now === verdict.up && endpoints.failures[row]! >= facts.downThreshold[row]!) {
+    goDown(draft, row, reason ?? "failures");
+  } else if (now === verdict.down && endpoints.successes[row]! >= facts.upThreshold[row]!) {
+    comeBack(draft, row, reason ?? "successes");
+  }
+}
+
+/** The first result, or the last one before a freeze ended, decides without hold or ramp. */
+function decideFirst(
+  draft: Draft,
+  row: number,
+  options: { readonly up: boolean; readonly reason: TransitionReason },
+): void {
+  transition(draft, row, {
+    to: options.up ? verdict.up : verdict.down,
+    availability: options.up ? whole : 0,
+    reason: options.reason,
+  });
+  set(draft, "failures", row, 0);
+}
+
+function goDown(draft: Draft, row: number, reason: TransitionReason): void {
+  const times = draft.own("downTimes");
+  const start = row * downTimesKept;
+  times.copyWithin(start + 1, start, start + downTimesKept - 1);
+  times[start] = draft.at;
+  set(draft, "flaps", row, flapsAt(times, row, draft.at));
+  set(draft, "holdUntil", row, 0);
+  set(draft, "rampFrom", row, 0);
+  set(draft, "successes", row, 0);
+  transition(draft, row, { to: verdict.down, availability: 0, reason });
+}
+
+function comeBack(draft: Draft, row: number, reason: TransitionReason): void {
+  const service = draft.policy.services[draft.facts.serviceOfEndpoint[row]!]!;
+  const { downTimes } = draft.endpoints;
+  const holdUntil = draft.at + holdMsAt(downTimes, row, { at: draft.at, holdMs: service.holdMs });
+  set(draft, "flaps", row, flapsAt(downTimes, row, draft.at));
+  set(draft, "failures", row, 0);
+  set(draft, "holdUntil", row, holdUntil);
+  transition(draft, row, { to: verdict.up, availability: 0, reason });
+  settle(draft, row, draft.at);
+}
+
+/** Times an endpoint went down in the window before `at`. */
+export function flapsAt(downTimes: Float64Array, row: number, at: number): number {
+  let flaps = 0;
+  for (let i = row * downTimesKept; i < (row + 1) * downTimesKept; i++) {
+    const time = downTimes[i]!;
+    if (time !== 0 && time > at - limits.flapWindowMs) flaps++;
+  }
+  return flaps;
+}
+
+/** How long an endpoint that comes back at `at` is held: doubled for each fall but the first. */
+export function holdMsAt(
+  downTimes: Float64Array,
+  row: number,
+  options: { readonly at: number; readonly holdMs: number },
+): number {
+  const doublings = Math.max(0, flapsAt(downTimes, row, options.at) - 1);
+  return options.holdMs * Math.min(limits.holdFactorMax, 2 ** doublings);
+}
+
+/** When silence makes the verdict unknown; Infinity when it cannot. */
+export function silentAt(draft: Draft, row: number): number {
+  const now = draft.endpoints.verdict[row];
+  if (now !== verdict.up && now !== verdict.down) return Number.POSITIVE_INFINITY;
+  const heard = Math.max(draft.endpoints.lastResultAt[row]!, draft.watchedSince);
+  return heard + draft.facts.silenceMs[row]!;
+}
+
+/**
+ * The next moment at which time alone makes the endpoint usable or not, so that it must be lived
+ * through in order with all others: the end of a hold, or silence. Infinity when frozen.
+ */
+export function nextOrderedAt(draft: Draft, row: number): number {
+  const { endpoints } = draft;
+  if (endpoints.frozen[row] === 1) return Number.POSITIVE_INFINITY;
+  const silent = silentAt(draft, row);
+  const held = endpoints.verdict[row] === verdict.up && endpoints.availability[row] === 0;
+  return held ? Math.min(silent, endpoints.holdUntil[row]!) : silent;
+}
+
+/** The next ramp step; Infinity when not ramping. Its order among endpoints does not matter. */
+export function nextRampAt(draft: Draft, row: number): number {
+  const { endpoints } = draft;
+  const availability = endpoints.availability[row]!;
+  if (availability === 0 || availability >= whole || endpoints.verdict[row] !== verdict.up) {
+    return Number.POSITIVE_INFINITY;
+  }
+  if (endpoints.frozen[row] === 1) return Number.POSITIVE_INFINITY;
+  return endpoints.rampFrom[row]! + rampStepMs(rampMsOf(draft, row), availability + 1);
+}
+
+const rampMsOf = (draft: Draft, row: number): number =>
+  draft.policy.services[draft.facts.serviceOfEndpoint[row]!]!.rampMs;
+
+/** From the start of a ramp to its step `step` of 256; the first step is the start. */
+export function rampStepMs(rampMs: number, step: number): number {
+  return step <= 1 ? 0 : Math.ceil((step * rampMs) / whole);
+}
+
+/** The step of a ramp after `elapsedMs`: 1 at its start, `limits.availabilityFull` at its end. */
+export function rampStep(rampMs: number, elapsedMs: number): number {
+  if (elapsedMs >= rampMs) return whole;
+  return Math.max(1, Math.floor((elapsedMs * whole) / rampMs));
+}
+
+/** Lets time pass for one endpoint up to `at`: the end of its hold, ramp steps, silence. */
+export function settle(draft: Draft, row: number, at: number): void {
+  const { endpoints } = draft;
+  if (endpoints.frozen[row] === 1) return;
+  const silent = silentAt(draft, row);
+  if (endpoints.verdict[row] === verdict.up && endpoints.availability[row]! < whole) {
+    settleReturn(draft, row, Math.min(at, silent));
+  }
+  if (silent > at) return;
+  const kept = endpoints.verdict[row]!;
+  set(draft, "kept", row, kept);
+  transition(draft, row, {
+    to: verdict.unknown,
+    availability: endpoints.availability[row]!,
+    reason: "silence",
+  });
+}
+
+function settleReturn(draft: Draft, row: number, at: number): void {
+  const { endpoints } = draft;
+  const rampMs = rampMsOf(draft, row);
+  if (endpoints.availability[row] === 0) {
+    const holdUntil = endpoints.holdUntil[row]!;
+    if (at < holdUntil) return;
+    set(draft, "holdUntil", row, 0);
+    set(draft, "rampFrom", row, holdUntil);
+    const availability = rampMs === 0 ? whole : 1;
+    transition(draft, row, { to: verdict.up, availability, reason: "hold over", at: holdUntil });
+    if (availability === whole) return;
+  }
+  const rampFrom = endpoints.rampFrom[row]!;
+  const step = rampStep(rampMs, at - rampFrom);
+  // Never back: a revision may have made the ramp longer.
+  if (step <= endpoints.availability[row]!) return;
+  if (step < whole) {
+    draft.touchedEndpoints.add(row);
+    draft.staleTtl.add(draft.facts.serviceOfEndpoint[row]!);
+    set(draft, "availability", row, step);
+  } else {
+    const end = rampFrom + rampMs;
+    transition(draft, row, { to: verdict.up, availability: whole, reason: "ramp over", at: end });
+  }
+}
+
+/** A result is here again after silence: the verdict of before, its hold or ramp going on. */
+function restore(draft: Draft, row: number): void {
+  const { endpoints } = draft;
+  const to = endpoints.kept[row]! as Verdict;
+  resumeReturn(draft, row);
+  set(draft, "kept", row, verdict.unknown);
+  transition(draft, row, {
+    to,
+    availability: endpoints.availability[row]!,
+    reason: "results are back",
+  });
+}
+
+/** A hold or ramp that stood still goes on from where it stood. */
+function resumeReturn(draft: Draft, row: number): void {
+  const { endpoints } = draft;
+  const availability = endpoints.availability[row]!;
+  const holdUntil = endpoints.holdUntil[row]!;
+  if (availability === 0 && holdUntil !== 0 && holdUntil < draft.at) {
+    set(draft, "holdUntil", row, draft.at);
+  } else if (availability > 0 && availability < whole) {
+    set(draft, "rampFrom", row, draft.at - rampStepMs(rampMsOf(draft, row), availability));
+  }
+}
+
+/** After a freeze, at `draft.at`, with `frozen` already 0: what the counters say, at once. */
+export function thaw(draft: Draft, row: number): void {
+  const { endpoints, facts } = draft;
+  const now = endpoints.verdict[row];
+  if (now === verdict.disabled) return;
+  if (now === verdict.unknown) {
+    const heard = endpoints.lastResultAt[row]!;
+    const fresh = heard !== 0 && heard + facts.silenceMs[row]! > draft.at;
+    if (!fresh || endpoints.quarantined[row] === 1) return;
+    if (endpoints.kept[row] === verdict.unknown) {
+      decideFirst(draft, row, { up: endpoints.successes[row]! > 0, reason: "freeze over" });
+      return;
+    }
+    restore(draft, row);
+  } else if (now === verdict.up) {
+    resumeReturn(draft, row);
+  }
+  crossThresholds(draft, row, "freeze over");
+  settle(draft, row, draft.at);
+}
+
+function transition(
+  draft: Draft,
+  row: number,
+  options: {
+    readonly to: Verdict;
+    readonly availability: number;
+    readonly reason: TransitionReason;
+    readonly at?: number;
+  },
+): void {
+  const { endpoints } = draft;
+  const at = options.at ?? draft.at;
+  const from = stateOf(endpoints, row);
+  set(draft, "verdict", row, options.to);
+  set(draft, "availability", row, options.availability);
+  draft.touchedEndpoints.add(row);
+  draft.staleTtl.add(draft.facts.serviceOfEndpoint[row]!);
+  const to = stateOf(endpoints, row);
+  if (from !== to) {
+    set(draft, "changedAt", row, at);
+    draft.transitions.push({
+      endpoint: row as EndpointIndex,
+      from,
+      to,
+      reason: options.reason,
+      at,
+    });
+  }
+  noteUsable(draft, row);
+}
+
+function set(
+  draft: Draft,
+  name: Exclude<keyof EndpointColumns, "downTimes">,
+  row: number,
+  value: number,
+): void {
+  if (draft.endpoints[name][row] !== value) draft.own(name)[row] = value;
+}
