@@ -56,6 +56,15 @@ export const limits = {
   probeTimeoutMsMax: 60_000,
   probeBodyBytesMax: 65_536,
   probesInFlightMax: 4096,
+  /** Of those, by origins that timed out the last time: the rest stays free for the others. */
+  probesInFlightSlowMax: 3072,
+  /** Probes of one origin under way at once: the regular one, and those that confirm a failure. */
+  probesPerOriginMax: 4,
+  /** The first round after a start is spread over this, or over the interval if that is shorter. */
+  probeFirstRoundMs: 2000,
+  probeStartsPerSecondMax: 2500,
+  /** Each start is later than its place in the schedule by a random part of interval / 16. */
+  probeJitterMsMax: 250,
   /** Bytes of a response's status line and headers, interim (1xx) responses included. */
   probeHeadBytesMax: 32_768,
   /** Operators. */
@@ -102,3 +111,5 @@ assert(limits.linkReconnectMsMin < limits.linkReconnectMsMax, "the wait to recon
 assert(limits.restartMsMax <= 1000, "a part that ends is back within a second");
 assert(limits.shareTotal > limits.endpointsPerServiceMax, "every answer can have a share");
 assert(limits.metricRowsMax >= limits.endpointsMax, "every endpoint can have its own metric row");
+assert(limits.probesInFlightSlowMax < limits.probesInFlightMax, "mute origins cannot stop probing");
+assert(limits.probesPerOriginMax > 1, "a failure can be confirmed while a probe is under way");

@@ -6,7 +6,7 @@
  */
 import type { Leaves, Location } from "../geo/geography.ts";
 import type { Brand } from "../lib/brand.ts";
-import type { NameTable } from "./names.ts";
+import type { NameTable } from "./name-table.ts";
 
 export type RegionIndex = Brand<number, "RegionIndex">;
 export type ServiceIndex = Brand<number, "ServiceIndex">;

@@ -107,6 +107,18 @@ export function parseRdata(
   return parseFields(layout, tokens.value, origin);
 }
 
+/** TXT rdata of one text however long, blanks included: cut into strings of 255 octets. */
+export function parseTextWhole(text: string): Parsed<Uint8Array> {
+  const octets = unescapeText(text);
+  if (!octets.ok) return octets;
+  const strings: Uint8Array[] = [];
+  for (let at = 0; at === 0 || at < octets.value.length; at += 255) {
+    strings.push(withLength(octets.value.subarray(at, at + 255)));
+  }
+  const rdata = joinBytes(strings);
+  return rdata.length > rdataBytesMax ? refused("more than 65,535 octets") : parsed(rdata);
+}
+
 function parseGeneric(type: number, tokens: readonly Token[]): Parsed<Uint8Array> {
   const [length, ...rest] = tokens.map((token) => token.text);
   const hex = rest.join("");

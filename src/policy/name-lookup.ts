@@ -1,0 +1,142 @@
+/**
+ * Finds names in a NameTable without allocation. names.ts places nodes by the same hash; the DNS
+ * front keeps one `NameQuery` a worker and refills it for every name it looks up. A look-up reads
+ * at most (labels + 1) x table.probesMax slots.
+ */
+import { limits } from "../limits.ts";
+import { lowerOctet, parseName } from "../wire/dns-name.ts";
+import type { NameTable } from "./name-table.ts";
+import type { ServiceIndex } from "./policy.ts";
+
+/** Labels of the longest name, the root included. */
+const labelsMax = 128;
+
+export interface NameQuery {
+  /** The name in lower case; bytes behind `length` are of earlier names. */
+  readonly bytes: Uint8Array;
+  length: number;
+  /** Without the root. */
+  labelCount: number;
+  /** Where label i starts; [labelCount] is the root's octet. */
+  readonly labelAt: Uint8Array;
+  /** Hash of the suffix that starts at label i. */
+  readonly hashes: Int32Array;
+}
+
+export function createNameQuery(): NameQuery {
+  return {
+    bytes: new Uint8Array(limits.dnsNameBytesMax),
+    length: 0,
+    labelCount: 0,
+    labelAt: new Uint8Array(labelsMax),
+    hashes: new Int32Array(labelsMax),
+  };
+}
+
+/**
+ * FNV-1a over the octets from last to first, so that one pass over a name gives the hash of every
+ * suffix. Signed, because a number of 32 bits without sign may not fit a small integer of V8's.
+ */
+const hashStart = 0x811c9dc5 | 0;
+function hashOctet(hash: number, octet: number): number {
+  return Math.imul(hash ^ octet, 0x01000193);
+}
+
+/** The hash of a lower-cased wire name. */
+export function hashName(name: Uint8Array): number {
+  let hash = hashStart;
+  for (let i = name.length - 1; i >= 0; i--) hash = hashOctet(hash, name[i]!);
+  return hash;
+}
+
+/** Where a hash starts looking, in a table of `mask` + 1 slots: FNV's low bits alone cluster. */
+export function hashSlot(hash: number, mask: number): number {
+  let mixed = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
+  mixed ^= mixed >>> 15;
+  return mixed & mask;
+}
+
+/**
+ * Takes the uncompressed name at `offset`, in lower case, with its hashes. The caller has checked
+ * that it is well-formed; returns the octets it takes.
+ */
+export function loadName(query: NameQuery, source: Uint8Array, offset: number): number {
+  let at = 0;
+  let labels = 0;
+  for (let length = source[offset]!; length > 0; length = source[offset + at]!) {
+    query.labelAt[labels++] = at;
+    query.bytes[at++] = length;
+    for (let i = 0; i < length; i++, at++) query.bytes[at] = lowerOctet(source[offset + at]!);
+  }
+  query.labelAt[labels] = at;
+  query.bytes[at] = 0;
+  query.labelCount = labels;
+  query.length = at + 1;
+  hashSuffixes(query);
+  return at + 1;
+}
+
+function hashSuffixes(query: NameQuery): void {
+  const { bytes, labelAt, hashes } = query;
+  let hash = hashOctet(hashStart, 0);
+  hashes[query.labelCount] = hash;
+  let end = query.length - 1;
+  for (let label = query.labelCount - 1; label >= 0; label--) {
+    const start = labelAt[label]!;
+    for (let i = end - 1; i >= start; i--) hash = hashOctet(hash, bytes[i]!);
+    hashes[label] = hash;
+    end = start;
+  }
+}
+
+/** The node whose name is the suffix that starts at `label`, or -1. */
+export function findNode(table: NameTable, query: NameQuery, label: number): number {
+  const { slots, nodes, bytes } = table;
+  const hash = query.hashes[label]!;
+  const start = query.labelAt[label]!;
+  const length = query.length - start;
+  const mask = slots.length - 1;
+  for (let slot = hashSlot(hash, mask); ; slot = (slot + 1) & mask) {
+    const node = slots[slot]! - 1;
+    if (node < 0) return -1;
+    if (nodes.hash[node] !== hash || nodes.nameLength[node] !== length) continue;
+    const offset = nodes.nameOffset[node]!;
+    let i = 0;
+    while (i < length && bytes[offset + i] === query.bytes[start + i]) i++;
+    if (i === length) return node;
+  }
+}
+
+/**
+ * The label at which the longest existing suffix starts: 0 when the name itself exists (RFC 4592
+ * section 3.3.1 calls that suffix the closest encloser); -1 when no zone here holds the name.
+ */
+export function closestEncloser(table: NameTable, query: NameQuery): number {
+  for (let label = 0; label <= query.labelCount; label++) {
+    if (findNode(table, query, label) >= 0) return label;
+  }
+  return -1;
+}
+
+/**
+ * The node that answers for the name: itself, or the wildcard below its closest encloser. -1 when
+ * the name does not exist here or is delegated away.
+ */
+export function findAnswering(table: NameTable, query: NameQuery): number {
+  const label = closestEncloser(table, query);
+  if (label < 0) return -1;
+  const node = findNode(table, query, label);
+  if (table.nodes.cut[node]! >= 0) return -1;
+  return label === 0 ? node : table.nodes.wildcard[node]!;
+}
+
+/** The service that a host name is steered by, for commands and for tests; undefined if none. */
+export function findService(table: NameTable, host: string): ServiceIndex | undefined {
+  const name = parseName(host);
+  if (!name.ok) return undefined;
+  const query = createNameQuery();
+  loadName(query, name.value, 0);
+  const node = findAnswering(table, query);
+  const service = node < 0 ? -1 : table.nodes.service[node]!;
+  return service < 0 ? undefined : (service as ServiceIndex);
+}

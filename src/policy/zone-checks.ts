@@ -1,0 +1,209 @@
+/**
+ * What must hold of a whole draft of zones before it is packed: one meaning for every name. Called
+ * by names.ts after zone-draft.ts. Also finds the delegation above each node, since what lies below
+ * one is glue and never answered from here.
+ */
+import { limits } from "../limits.ts";
+import { formatType, types } from "../wire/dns-constants.ts";
+import { formatName, lowerName, parentName } from "../wire/dns-name.ts";
+import {
+  type Draft,
+  type DraftNode,
+  type DraftRrset,
+  nameKey,
+  report,
+  zoneOf,
+} from "./zone-draft.ts";
+
+const addressTypes: ReadonlySet<number> = new Set([types.a, types.aaaa]);
+/** What may stand at a delegation: itself, its DS, and addresses when a server has that very name. */
+const cutTypes: ReadonlySet<number> = new Set([types.ns, types.ds, types.a, types.aaaa]);
+
+export function checkDraft(draft: Draft): void {
+  for (const node of draft.nodes.values()) node.cut = findCut(draft, node);
+  for (const node of draft.nodes.values()) {
+    if (node.cut !== undefined) checkBelowCut(draft, node, node.cut);
+    checkSteered(draft, node);
+    checkCname(draft, node);
+    for (const rrset of [...node.rrsets.values(), ...node.parentSide.values()]) {
+      checkRrset(draft, node, rrset);
+    }
+  }
+  for (const zone of draft.zones) {
+    if (draft.nodes.get(nameKey(zone.apex))?.rrsets.has(types.ns)) continue;
+    report(draft, zone.input, {
+      code: "config.missing",
+      severity: "warning",
+      message: `the zone ${formatName(zone.apex)} names no name server`,
+      hint: "write under `ns` the names that the parent zone delegates to",
+    });
+  }
+}
+
+function isApex(node: DraftNode): boolean {
+  return node.name.length === node.zone.apex.length;
+}
+
+function findCut(draft: Draft, node: DraftNode): DraftNode | undefined {
+  let cut: DraftNode | undefined;
+  let name = node.name;
+  while (name.length > node.zone.apex.length) {
+    const above = draft.nodes.get(nameKey(name));
+    if (above?.rrsets.has(types.ns)) cut = above;
+    name = parentName(name);
+  }
+  return cut;
+}
+
+function checkBelowCut(draft: Draft, node: DraftNode, cut: DraftNode): void {
+  const allowed = node === cut ? cutTypes : addressTypes;
+  const delegated = formatName(cut.name);
+  for (const rrset of node.rrsets.values()) {
+    if (allowed.has(rrset.type)) continue;
+    const what = `${formatType(rrset.type)} records of ${formatName(node.name)}`;
+    report(draft, rrset.written, {
+      code: "config.conflict",
+      message: `${what} are never answered: ${delegated} is delegated`,
+      hint: "only addresses of its name servers may stand there",
+    });
+  }
+  if (node.steered === undefined) return;
+  report(draft, node.steered.by, {
+    code: "config.conflict",
+    message: `${formatName(node.name)} is never answered: ${delegated} is delegated`,
+    hint: "remove the NS records, or steer another name",
+  });
+}
+
+/** Addresses at a steered name come from steering alone. */
+function checkSteered(draft: Draft, node: DraftNode): void {
+  const { steered } = node;
+  if (steered === undefined) return;
+  const name = formatName(node.name);
+  for (const rrset of node.rrsets.values()) {
+    if (!addressTypes.has(rrset.type) && rrset.type !== types.cname) continue;
+    report(draft, rrset.written, {
+      code: "config.conflict",
+      message: `${formatType(rrset.type)} records of ${name}, which is steered (${steered.by.path})`,
+      hint: "remove them, or write them as endpoints",
+    });
+  }
+  if (!steered.cname) return;
+  if (isApex(node)) {
+    report(draft, steered.by, {
+      code: "config.conflict",
+      message: `${name} is the apex of a zone, where no CNAME may stand`,
+      hint: "let the endpoints be resolved: leave `cname` out",
+    });
+    return;
+  }
+  for (const rrset of node.rrsets.values()) {
+    report(draft, rrset.written, {
+      code: "config.conflict",
+      message: `${formatType(rrset.type)} records of ${name}, which is answered by CNAME`,
+      hint: "nothing may stand beside a CNAME; let the endpoints be resolved instead",
+    });
+  }
+}
+
+/** RFC 1034 section 3.6.2: a CNAME stands alone, and once. */
+function checkCname(draft: Draft, node: DraftNode): void {
+  const rrset = node.rrsets.get(types.cname);
+  if (rrset === undefined || node.steered !== undefined) return;
+  const name = formatName(node.name);
+  const hint = "nothing may stand beside a CNAME";
+  if (isApex(node)) {
+    const message = `a CNAME at ${name}, the apex of a zone`;
+    const apexHint = "steer the apex as a service, or write addresses";
+    report(draft, rrset.written, { code: "config.conflict", message, hint: apexHint });
+  } else if (node.rrsets.size > 1) {
+    const others = [...node.rrsets.keys()].filter((type) => type !== types.cname).map(formatType);
+    const message = `a CNAME of ${name} beside ${others.join(", ")}`;
+    report(draft, rrset.written, { code: "config.conflict", message, hint });
+  }
+  if (rrset.records.length > 1) {
+    const message = `${rrset.records.length} CNAMEs of ${name}`;
+    report(draft, rrset.written, {
+      code: "config.conflict",
+      message,
+      hint: "a name has one CNAME",
+    });
+  } else checkCnameLoop(draft, node, rrset);
+}
+
+function checkCnameLoop(draft: Draft, node: DraftNode, rrset: DraftRrset): void {
+  const visited = new Set<DraftNode>([node]);
+  let target = rrset.records[0];
+  while (target !== undefined) {
+    const next = findStatic(draft, lowerName(target));
+    if (next === undefined) return;
+    if (next === node) {
+      const message = `the CNAME of ${formatName(node.name)} leads back to itself`;
+      report(draft, rrset.written, { code: "config.conflict", message, hint: "break the circle" });
+      return;
+    }
+    if (visited.has(next)) return;
+    visited.add(next);
+    target = next.rrsets.get(types.cname)?.records[0];
+  }
+}
+
+/** The node that answers for a name, wildcards included; undefined outside our zones. */
+function findStatic(draft: Draft, name: Uint8Array): DraftNode | undefined {
+  const own = draft.nodes.get(nameKey(name));
+  if (own !== undefined) return own;
+  const zone = zoneOf(draft, name);
+  if (zone === undefined) return undefined;
+  let encloser = parentName(name);
+  while (!draft.nodes.has(nameKey(encloser))) encloser = parentName(encloser);
+  return draft.nodes.get(nameKey(Uint8Array.from([1, 0x2a, ...encloser])));
+}
+
+function checkRrset(draft: Draft, node: DraftNode, rrset: DraftRrset): void {
+  const bytes = rrset.records.reduce((sum, record) => sum + record.length + 12, 0);
+  if (bytes > limits.dnsRrsetBytesMax) {
+    const message = `${rrset.records.length} ${formatType(rrset.type)} records of ${formatName(node.name)} take ${bytes} octets`;
+    const hint = `one answer holds ${limits.dnsRrsetBytesMax}`;
+    report(draft, rrset.written, { code: "config.limit", message, hint });
+  }
+  if (rrset.type !== types.ns) return;
+  if (node.name[0] === 1 && node.name[1] === 0x2a) {
+    // RFC 4592 section 4.2 leaves its meaning open.
+    const message = `NS records of the wildcard ${formatName(node.name)}`;
+    const hint = "delegate each name by itself";
+    report(draft, rrset.written, { code: "config.conflict", message, hint });
+  }
+  for (const target of rrset.records) checkNameServer(draft, rrset, target);
+}
+
+/** A name server inside our zones must have an address there, and must not be an alias. */
+function checkNameServer(draft: Draft, rrset: DraftRrset, target: Uint8Array): void {
+  const name = lowerName(target);
+  const zone = zoneOf(draft, name);
+  if (zone === undefined) return;
+  const node = findStatic(draft, name);
+  const answered = node?.rrsets.has(types.a) || node?.rrsets.has(types.aaaa) || node?.steered;
+  // Below somebody else's delegation it is for them to say, unless the delegation needs it as glue.
+  const foreign = node === undefined && !isGlue(draft, rrset, name);
+  if (answered || foreign) return;
+  const alias = node?.rrsets.has(types.cname);
+  report(draft, rrset.written, {
+    code: "config.missing",
+    severity: "warning",
+    message: `the name server ${formatName(target)} ${alias ? "is an alias" : "has no address"}`,
+    hint: "write its A or AAAA record into the zone",
+  });
+}
+
+/** Does the name lie outside every delegation, or below the one that this RRset makes? */
+function isGlue(draft: Draft, rrset: DraftRrset, name: Uint8Array): boolean {
+  let above = parentName(name);
+  for (;;) {
+    const node = draft.nodes.get(nameKey(above));
+    if (node !== undefined) {
+      return node.cut === undefined || node.cut.rrsets.get(types.ns) === rrset;
+    }
+    if (above.length === 1) return false;
+    above = parentName(above);
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The draft of all zones: nodes by name while names.ts fills them (zone-read.ts, zone-records.ts),
+ * checks them as a whole (zone-checks.ts) and packs them (name-pack.ts); and the mistakes found on
+ * the way, all of them. A draft node's name is in lower case.
+ */
+import type { Problem, ProblemCode } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { formatName, parentName, parseName } from "../wire/dns-name.ts";
+import type { SteeredInput, Written, ZoneInput } from "./name-table.ts";
+
+export interface DraftRrset {
+  readonly type: number;
+  readonly ttlSeconds: number;
+  readonly records: Uint8Array[];
+  /** The records as hexadecimal text, to find one written twice. */
+  readonly seen: Set<string>;
+  readonly written: Written;
+}
+
+export interface DraftNode {
+  readonly name: Uint8Array;
+  readonly zone: DraftZone;
+  readonly rrsets: Map<number, DraftRrset>;
+  /** NS and DS that the parent zone holds about this apex. */
+  readonly parentSide: Map<number, DraftRrset>;
+  /** The topmost delegation at or above this node; set by zone-checks.ts. */
+  cut: DraftNode | undefined;
+  steered:
+    | { readonly service: SteeredInput["service"]; readonly cname: boolean; readonly by: Written }
+    | undefined;
+}
+
+export interface DraftZone {
+  readonly input: ZoneInput;
+  readonly apex: Uint8Array;
+  readonly mname: Uint8Array;
+  readonly rname: Uint8Array;
+}
+
+export interface Draft {
+  readonly zones: DraftZone[];
+  /** By `nameKey`. */
+  readonly nodes: Map<string, DraftNode>;
+  readonly zoneByApex: Map<string, DraftZone>;
+  readonly problems: Problem[];
+}
+
+/** Octets of a lower-cased wire name as text: a key for maps. */
+export function nameKey(name: Uint8Array): string {
+  return String.fromCharCode(...name);
+}
+
+export function newDraft(): Draft {
+  return { zones: [], nodes: new Map(), zoneByApex: new Map(), problems: [] };
+}
+
+export function report(
+  draft: Draft,
+  written: Written,
+  problem: { code: ProblemCode; message: string; hint: string; severity?: "error" | "warning" },
+): void {
+  draft.problems.push({
+    code: problem.code,
+    severity: problem.severity ?? "error",
+    path: written.path,
+    message: problem.message,
+    hint: problem.hint,
+    ...(written.place === undefined ? {} : { place: written.place }),
+  });
+}
+
+export function absoluteName(
+  draft: Draft,
+  text: string,
+  options: { readonly written: Written; readonly what: string; readonly origin?: Uint8Array },
+): Uint8Array | undefined {
+  const name = parseName(text, options.origin);
+  if (name.ok) return name.value;
+  const message = `${options.what} ${JSON.stringify(text)} holds ${name.message}`;
+  report(draft, options.written, { code: "config.invalid", message, hint: "write a domain name" });
+  return undefined;
+}
+
+export function checkTtl(
+  draft: Draft,
+  written: Written,
+  { what, seconds }: { readonly what: string; readonly seconds: number },
+): boolean {
+  const ok = Number.isInteger(seconds) && seconds >= 0 && seconds <= limits.dnsRecordTtlSecondsMax;
+  if (!ok) {
+    const message = `${what} is ${seconds}`;
+    const hint = "DNS counts whole seconds, 0 to 2147483647";
+    report(draft, written, { code: "config.invalid", message, hint });
+  }
+  return ok;
+}
+
+export function ensureNode(draft: Draft, name: Uint8Array, zone: DraftZone): DraftNode {
+  const key = nameKey(name);
+  const known = draft.nodes.get(key);
+  if (known !== undefined) return known;
+  const node: DraftNode = {
+    name,
+    zone,
+    rrsets: new Map(),
+    parentSide: new Map(),
+    cut: undefined,
+    steered: undefined,
+  };
+  draft.nodes.set(key, node);
+  return node;
+}
+
+/** The zone with the longest apex at or above the name (or strictly above it). */
+export function zoneOf(
+  draft: Draft,
+  name: Uint8Array,
+  strictlyAbove = false,
+): DraftZone | undefined {
+  let suffix = strictlyAbove ? parentName(name) : name;
+  if (strictlyAbove && name.length === 1) return undefined;
+  for (;;) {
+    const zone = draft.zoneByApex.get(nameKey(suffix));
+    if (zone !== undefined || suffix.length === 1) return zone;
+    suffix = parentName(suffix);
+  }
+}
+
+export function reportOutside(draft: Draft, written: Written, name: Uint8Array): void {
+  const zones = draft.zones.map((zone) => formatName(zone.apex)).slice(0, 5);
+  report(draft, written, {
+    code: "config.conflict",
+    message: `${formatName(name)} is in none of the zones`,
+    hint: zones.length === 0 ? "write its zone under `zones`" : `the zones are ${zones.join(", ")}`,
+  });
+}
+
+export function newRrset(type: number, ttlSeconds: number, written: Written): DraftRrset {
+  return { type, ttlSeconds, records: [], seen: new Set(), written };
+}
