@@ -1,4 +1,6 @@
-/** telemetry.ts: what is counted is what the page shows, after crossing a socket and merging too. */
+/**
+ * telemetry.ts: what is counted is what the page shows, after crossing a socket and merging too.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -27,8 +27,8 @@ export interface FamilyDump {
 }
 
 /**
- * The rows of a family. `values` is the product of each label's values, laid out with the last label
- * running fastest; `rows` lists label sets one by one. Neither: a single row without labels.
+ * The rows of a family. `values` is the product of each label's values, laid out with the last
+ * label running fastest; `rows` lists label sets one by one. Neither: a single row without labels.
  */
 export type Rows =
   | { readonly values: Readonly<Record<string, readonly string[]>> }
@@ -181,7 +181,9 @@ export function createRegistry(): Registry {
   };
 }
 
-/** Adds up counters and histograms that several parts have; of equal gauge rows the last one wins. */
+/**
+ * Adds up counters and histograms that several parts have; of equal gauge rows the last one wins.
+ */
 export function mergeDumps(dumps: readonly (readonly FamilyDump[])[]): readonly FamilyDump[] {
   const merged = new Map<string, { head: FamilyDump; rows: Map<string, MergedRow> }>();
   for (const family of dumps.flat()) {

@@ -6,7 +6,9 @@ import { xxh32, xxh32Words } from "./xxh32.ts";
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 
-/** The sanity buffer of the xxHash project's own test: byte i is the top byte of a running product. */
+/**
+ * The sanity buffer of the xxHash project's own test: byte i is the top byte of a running product.
+ */
 function sanityBuffer(length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let generator = 2_654_435_761n;

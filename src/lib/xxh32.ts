@@ -61,9 +61,9 @@ export function xxh32(bytes: Uint8Array, offset: number, length: number, seed: n
 }
 
 /**
- * The hash of one to four words, as if their bytes stood one after the other, least significant byte
- * first. An IPv4 address is one word and an IPv6 address four: read them from their bytes so, and
- * not as big-endian numbers, or the result is not HAProxy's.
+ * The hash of one to four words, as if their bytes stood one after the other, least significant
+ * byte first. An IPv4 address is one word and an IPv6 address four: read them from their bytes so,
+ * and not as big-endian numbers, or the result is not HAProxy's.
  */
 export function xxh32Words(
   count: 1 | 2 | 3 | 4,
