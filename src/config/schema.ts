@@ -1,8 +1,8 @@
 /**
  * The configuration language: the only definition. TypeScript types, defaults, checks, the JSON
  * Schema for editors and docs/configuration.md all derive from here. What an operator may write is
- * the input of `configSchema`; its output is the long form that policy/compile.ts reads: every
- * shorthand expanded, every default filled in.
+ * the input of `configSchema`; its output, `Config`, is the long form that policy/compile.ts reads:
+ * every shorthand expanded, every default filled in. Checks between values are in checks-*.ts.
  */
 import { z } from "zod";
 import { limits } from "../limits.ts";
@@ -10,77 +10,98 @@ import {
   canonicalHost,
   canonicalIpv4,
   canonicalIpv6,
+  canonicalOwner,
   formatAddress,
   parseAddress,
 } from "./address.ts";
+import { later, oneOf, refuse } from "./unsupported.ts";
+import {
+  anyNumberOf,
+  at,
+  canonical,
+  cidr,
+  cidrOrAddress,
+  duration,
+  jurisdiction,
+  name,
+  object,
+  oneOrMore,
+  port,
+  printable,
+  quote,
+  socketAddress,
+  statusRange,
+  ttlDuration,
+  weight,
+  zoneDuration,
+} from "./values.ts";
 
-const durationUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-type DurationUnit = keyof typeof durationUnits;
-
-/** `250ms`, `2s`, `1m`, `2h`, `1d` -> milliseconds. */
-const duration = z
+const ownerName = canonical(canonicalOwner, "a DNS name");
+const hostName = canonical(canonicalHost, "a host name");
+const country = z
   .string()
-  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, "a duration such as 250ms, 2s, 5m or 2h")
-  .transform((text) => {
-    const unit = (/[a-z]+$/.exec(text)?.[0] ?? "s") as DurationUnit;
-    return Math.round(Number.parseFloat(text) * durationUnits[unit]);
-  });
-
-const name = z
+  .regex(/^[A-Z]{2}$/, "expected two capital letters such as DE (ISO 3166)");
+const subdivision = z
   .string()
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "lower-case letters, digits and inner hyphens");
-const dnsName = z.string().min(1).max(254);
-const port = z.int().min(1).max(65_535);
-const weight = z.int().min(0).max(1_000_000);
-const canonical = (parse: (text: string) => string | undefined, what: string) =>
-  z.string().transform((text, context): string => {
-    const value = parse(text);
-    if (value !== undefined) return value;
-    context.addIssue({ code: "custom", message: `${JSON.stringify(text)} is not ${what}` });
-    return z.NEVER;
-  });
-const oneOrMore = <T extends z.ZodType>(item: T) =>
-  z.union([item.transform((value) => [value]), z.array(item).min(1)]);
+  .regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, "expected a code such as US-CA (ISO 3166-2)");
+/** A path of an HTTP request. */
+const path = printable(1024).startsWith("/", "expected a path that starts with /");
 
-/** IATA code or [latitude, longitude]. */
-const at = z.union([
-  z.string().regex(/^[A-Z]{3}$/, "an IATA airport code such as FRA, or [latitude, longitude]"),
-  z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]),
-]);
-
-const region = z.strictObject({
+export const regionSchema = object({
   at: at.describe("Where the region is: an IATA airport code, or [latitude, longitude]."),
-  in: oneOrMore(z.string().min(1)).default([]).describe("Jurisdictions the region is in."),
+  in: anyNumberOf(jurisdiction)
+    .prefault([])
+    .describe("Jurisdictions the region is in, for `residency`."),
   labels: z.record(z.string(), z.string()).default({}).describe("Free labels, for people."),
+  capacity: later("regions.*.capacity"),
+  cost: later("regions.*.cost"),
+  vote: later("regions.*.vote"),
 });
 
-const statusRange = z
-  .string()
-  .regex(/^\d{3}(-\d{3})?$/, "a status such as 200, or a range such as 200-299")
-  .transform((text): [number, number] => {
-    const [low = "", high = low] = text.split("-");
-    return [Number(low), Number(high)];
-  });
-
-const check = z.strictObject({
-  http: z.string().startsWith("/").optional().describe("Path to GET over plain HTTP."),
-  https: z.string().startsWith("/").optional().describe("Path to GET over TLS."),
+export const checkSchema = object({
+  http: path.optional().describe("GET this path over plain HTTP. One of `http`, `https`, `tcp`."),
+  https: path.optional().describe("GET this path over TLS."),
   tcp: z.literal(true).optional().describe("Open a TCP connection, nothing more."),
-  port: port.optional().describe("Port to probe instead of the endpoint's own."),
-  host: z.string().optional().describe("Host header, and the TLS server name unless `sni` is set."),
-  sni: z.string().optional().describe("TLS server name."),
-  verify: z.boolean().default(true).describe("Verify the certificate."),
-  source: z.string().optional().describe("Local address to probe from."),
-  status: oneOrMore(
-    z.union([z.int().min(100).max(599).transform(String), z.string()]).pipe(statusRange),
-  )
-    .default([[200, 299]])
-    .describe("Accepted status codes and ranges."),
-  body: z.string().optional().describe("Text the body must contain."),
-  interval: duration.default(2000).describe("Time between probes of one endpoint."),
-  timeout: duration.default(1000).describe("A probe that takes longer has failed."),
-  down: z.int().min(1).max(100).default(3).describe("Failures that make an endpoint down."),
+  port: port
+    .optional()
+    .describe(
+      "Port to probe. Default: the endpoint's own, else 80 for `http` and 443 for `https`.",
+    ),
+  host: printable(255)
+    .optional()
+    .describe("Host header, and the TLS server name unless `sni` is set. Default: the endpoint."),
+  sni: hostName.optional().describe("TLS server name. Default: `host`."),
+  verify: z.boolean().default(true).describe("Verify the certificate of `https`."),
+  source: canonical((text) => canonicalIpv4(text) ?? canonicalIpv6(text), "an address")
+    .optional()
+    .describe("Local address to probe from. Default: the system's choice."),
+  status: oneOrMore(statusRange)
+    .prefault("200-299")
+    .describe("Accepted status codes and ranges, such as [200, 301-302]."),
+  body: z
+    .string()
+    .min(1)
+    .max(1024)
+    .optional()
+    .describe("Text that must stand in the first 64 KiB of the body."),
+  interval: duration({ min: `${limits.probeIntervalMsMin}ms`, max: "1h" })
+    .prefault("2s")
+    .describe("Time between probes of one endpoint."),
+  timeout: duration({ min: "10ms", max: `${limits.probeTimeoutMsMax}ms` })
+    .prefault("1s")
+    .describe("A probe that takes longer has failed."),
+  down: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(3)
+    .describe("Failures that make an endpoint down; as many successes in a row clear the count."),
   up: z.int().min(1).max(100).default(5).describe("Successes in a row that bring it back."),
+  all: later("services.*.check.all"),
+  any: later("services.*.check.any"),
+  not: later("services.*.check.not"),
+  requires: later("services.*.check.requires"),
+  vantages: later("services.*.check.vantages"),
 });
 
 /** One endpoint in the long form; `name` is how it is printed and named in overrides. */
@@ -94,45 +115,72 @@ export interface EndpointConfig {
   readonly name: string;
 }
 
-/** `192.0.2.1`, `192.0.2.1:8080`, `2001:db8::1`, `[2001:db8::1]:8080`, `host.example:8080`. */
-const endpointShort = z.string().transform((text, context): EndpointConfig => {
-  const address = parseAddress(text);
-  if (address !== undefined) {
-    return { ...address, cname: false, weight: 1, name: formatAddress(address) };
+const endpointShort = z
+  .string()
+  .transform((text, context): EndpointConfig => {
+    const address = parseAddress(text);
+    if (address !== undefined) {
+      return { ...address, cname: false, weight: 1, name: formatAddress(address) };
+    }
+    context.addIssue({
+      code: "custom",
+      message: `${quote(text)} is neither an address nor a host name`,
+      params: { hint: "write 192.0.2.1, 192.0.2.1:8080, [2001:db8::1]:8080 or host.example:8080" },
+    });
+    return z.NEVER;
+  })
+  .describe("`192.0.2.1`, `192.0.2.1:8080`, `2001:db8::1`, `[2001:db8::1]:8080` or a host name.");
+
+const endpointShape = {
+  ipv4: canonical(canonicalIpv4, "an IPv4 address such as 192.0.2.1")
+    .optional()
+    .describe("IPv4 address."),
+  ipv6: canonical(canonicalIpv6, "an IPv6 address such as 2001:db8::1")
+    .optional()
+    .describe("IPv6 address of the same machine."),
+  host: hostName
+    .optional()
+    .describe("Host name, resolved ahead with its TTL and kept through failures of the resolver."),
+  cname: z.boolean().default(false).describe("Answer a CNAME to `host`, not its addresses."),
+  port: port.optional().describe("Port it serves on, for checks."),
+  weight: weight.default(1).describe("Share within the pool. 0: no new work."),
+  capacity: later("services.*.endpoints.*.capacity"),
+};
+const endpointLong = object(endpointShape).transform((long, context): EndpointConfig => {
+  const addressed = long.ipv4 !== undefined || long.ipv6 !== undefined;
+  if (addressed === (long.host !== undefined)) {
+    context.addIssue({
+      code: "custom",
+      message: "needs `ipv4`, `ipv6` or both, or else `host`",
+      params: { code: addressed ? "config.conflict" : "config.missing" },
+    });
   }
-  context.addIssue({
-    code: "custom",
-    message: `${JSON.stringify(text)} is no address or host name`,
-  });
-  return z.NEVER;
+  if (long.cname && long.host === undefined) {
+    context.addIssue({
+      code: "custom",
+      message: "`cname` needs a `host`",
+      path: ["cname"],
+      params: { code: "config.conflict" },
+    });
+  }
+  const { capacity: _, ...rest } = long;
+  return { ...rest, name: formatAddress(long) };
 });
 
-const endpointLong = z
-  .strictObject({
-    ipv4: canonical(canonicalIpv4, "an IPv4 address such as 192.0.2.1").optional(),
-    ipv6: canonical(canonicalIpv6, "an IPv6 address such as 2001:db8::1").optional(),
-    host: canonical(canonicalHost, "a host name").optional(),
-    cname: z.boolean().default(false),
-    port: port.optional(),
-    weight: weight.default(1),
-  })
-  .transform((long, context): EndpointConfig => {
-    const addressed = long.ipv4 !== undefined || long.ipv6 !== undefined;
-    if (addressed === (long.host !== undefined)) {
-      context.addIssue({ code: "custom", message: "needs `ipv4`, `ipv6` or both, or else `host`" });
-    }
-    return { ...long, name: formatAddress(long) };
-  });
-
+/** One endpoint, as text or as a mapping. */
+export const endpointSchema = z.union([endpointShort, endpointLong]);
 const endpointList = z.union([
   endpointShort.transform((value) => [value]),
   endpointLong.transform((value) => [value]),
-  z.array(z.union([endpointShort, endpointLong])).min(1),
+  z.array(endpointSchema).min(1).max(limits.endpointsPerPoolMax),
 ]);
+/** What tells one endpoint from named colours: the keys of an endpoint are not names of colours. */
+export const endpointKeys: ReadonlySet<string> = new Set(Object.keys(endpointShape));
+const colour = name.refine((text) => !endpointKeys.has(text), "is a key of an endpoint, no colour");
 /** One pool, whose colour is "", or named colours of it. */
 const poolsOfRegion = z.union([
   endpointList.transform((list): Record<string, EndpointConfig[]> => ({ "": list })),
-  z.record(name, endpointList),
+  z.record(colour, endpointList),
 ]);
 
 /** Tiers: each a region, or several that share by weight. */
@@ -153,131 +201,263 @@ export type SteerInput =
       readonly rules: readonly { readonly when?: string | undefined; readonly steer: SteerInput }[];
     };
 
-const steer: z.ZodType<SteerInput, SteerInput> = z.lazy(() =>
+/** A key that stands for a whole way of steering and is refused. */
+const laterSteer = (key: "latency" | "cost") =>
+  object({ [key]: z.unknown() })
+    .superRefine((_, context) => refuse(`services.*.steer.${key}`, context))
+    .describe(later(`services.*.steer.${key}`).description ?? "") as z.ZodType as z.ZodType<
+    SteerInput,
+    SteerInput
+  >;
+
+export const steerSchema: z.ZodType<SteerInput, SteerInput> = z.lazy(() =>
   z.union([
-    z.enum(["nearest", "latency"]),
-    z.array(regionTier).min(1),
-    z.strictObject({
-      nearest: z.strictObject({
-        candidates: z.int().min(1).max(64).optional(),
-        of: z.array(name).min(1).optional(),
+    oneOf(["nearest"], ["latency"], "services.*.steer"),
+    z.array(regionTier).min(1).max(limits.regionsMax),
+    object({
+      nearest: object({
+        candidates: z
+          .int()
+          .min(1)
+          .max(limits.regionsMax)
+          .optional()
+          .describe(
+            "Regions ranked by distance from the client; the rest follow by distance from the first. Default 3.",
+          ),
+        of: z.array(name).min(1).optional().describe("Only these regions."),
       }),
     }),
-    z.strictObject({ order: z.array(regionTier).min(1) }),
-    z.strictObject({ weights: z.record(name, weight) }),
-    z.strictObject({
+    object({ order: z.array(regionTier).min(1).max(limits.regionsMax) }),
+    object({ weights: z.record(name, weight) }),
+    object({
       rules: z
-        .array(z.strictObject({ when: z.string().optional(), steer }))
+        .array(
+          object({
+            when: z
+              .string()
+              .min(1)
+              .max(4096)
+              .optional()
+              .describe("Condition on the client; the last rule has none."),
+            steer: steerSchema,
+            fronts: later("services.*.steer.rules.*.fronts"),
+            else: later("services.*.steer.rules.*.else"),
+          }),
+        )
         .min(1)
         .max(limits.rulesPerServiceMax),
     }),
+    laterSteer("latency"),
+    laterSteer("cost"),
   ]),
 );
 
-const record = z.strictObject({
-  name: z.string().default("@"),
-  type: z.string().min(1),
-  ttl: duration.optional(),
-  data: oneOrMore(z.string()),
+const recordSchema = object({
+  name: z
+    .string()
+    .min(1)
+    .max(254)
+    .default("@")
+    .describe("Owner: `@` for the zone or service itself, relative, or absolute with a final dot."),
+  type: z.string().min(1).max(16).describe("Such as MX, TXT, CAA, or TYPE65 (RFC 3597)."),
+  ttl: zoneDuration().optional().describe("Default: the zone's."),
+  data: oneOrMore(z.string().max(65_535)).describe("As in a zone file; one or several records."),
 });
 
-const ttl = z.union([
-  duration.transform((ms) => ({ min: ms, max: ms })),
-  z.strictObject({ min: duration, max: duration }),
+const ttlSchema = z.union([
+  ttlDuration().transform((ms) => ({ min: ms, max: ms })),
+  object({
+    min: ttlDuration().describe("Least TTL, when the answer is about to change."),
+    max: ttlDuration().describe("Greatest TTL, when nothing moves."),
+  }),
 ]);
 
-const fixedAnswer = z.strictObject({ region: name, endpoints: endpointList });
+const fixedAnswer = object({
+  region: name.describe("Region the fixed answer counts as, for `residency`."),
+  endpoints: endpointList.describe("Never probed, in no plan."),
+});
 
-const service = z.strictObject({
-  names: z.array(dnsName).max(limits.namesPerServiceMax).optional(),
-  check: check.optional(),
-  endpoints: z.record(name, poolsOfRegion),
-  steer: steer.default("nearest"),
-  standby: z
-    .strictObject({
-      region: name,
-      activate: z.enum(["manual", "auto"]).default("manual"),
-      requires: z.unknown().optional(),
-    })
-    .optional(),
-  canary: z.unknown().optional(),
-  residency: z
-    .strictObject({ only: oneOrMore(z.string().min(1)), dns: z.string().optional() })
-    .optional(),
-  minimum: z.int().min(1).max(limits.endpointsPerPoolMax).default(1),
+export const serviceSchema = object({
+  names: oneOrMore(ownerName)
+    .optional()
+    .describe("Host names it answers to; `*.x` is a wildcard. Default: the service in `zone`."),
+  check: checkSchema.optional().describe("Health check. Without one every endpoint counts as up."),
+  endpoints: z
+    .record(name, poolsOfRegion)
+    .describe("Region -> address, host name, list of them, or named colours of the pool."),
+  steer: steerSchema
+    .default("nearest")
+    .describe("`nearest`, a list of regions in order, `{weights}`, or `{rules}`."),
+  standby: object({
+    region: name.describe("Region that serves only when no other can."),
+    activate: z
+      .enum(["manual", "auto"])
+      .default("manual")
+      .describe("`manual`: not before `rhumb activate`. `auto` must be written."),
+    requires: later("services.*.standby.requires"),
+  })
+    .optional()
+    .describe("A region of last resort."),
+  residency: object({
+    only: oneOrMore(jurisdiction).describe("Jurisdictions; no state and no fallback leaves them."),
+    dns: later("services.*.residency.dns"),
+    clients: later("services.*.residency.clients"),
+  })
+    .optional()
+    .describe("Where the service may be served from, absolutely."),
+  minimum: z
+    .int()
+    .min(1)
+    .max(limits.endpointsPerPoolMax)
+    .default(1)
+    .describe("Usable endpoints without which a pool carries nothing."),
   fallback: z
-    .union([z.enum(["serve-all", "refuse", "last-good"]), z.strictObject({ fixed: fixedAnswer })])
-    .default("serve-all"),
-  failback: z
-    .strictObject({
-      hold: duration.default(60_000),
-      ramp: duration.default(300_000),
-      resume: z.enum(["auto", "manual"]).default("auto"),
-    })
-    .default({ hold: 60_000, ramp: 300_000, resume: "auto" }),
-  ttl: ttl.default({ min: 30_000, max: 30_000 }),
-  key: z.enum(["query", "client", "cookie", "header"]).default("query"),
-  group: name.optional(),
-  answers: z.int().min(1).max(limits.answersMax).default(1),
-  redirect: z.string().optional(),
-  records: z.array(record).default([]),
+    .union([
+      z.enum(["serve-all", "refuse", "last-good"]),
+      object({ fixed: fixedAnswer.describe("Serve this instead.") }),
+    ])
+    .default("serve-all")
+    .describe("When nothing is left: `serve-all`, `refuse`, `last-good` or `{fixed}`."),
+  failback: object({
+    hold: duration({ max: "1d" }).prefault("1m").describe("A returning endpoint waits this long."),
+    ramp: duration({ max: "1d" }).prefault("5m").describe("Then its share grows over this time."),
+    resume: oneOf(["auto"], ["manual"], "services.*.failback.resume")
+      .default("auto")
+      .describe("`manual` is not supported yet."),
+  })
+    .prefault({})
+    .describe("How what was down comes back."),
+  ttl: ttlSchema
+    .prefault("30s")
+    .describe("TTL of answers: one duration, or `{min, max}`. Equal bounds avoid query storms."),
+  key: oneOf(["query", "client"], ["cookie", "header"], "services.*.key")
+    .default("query")
+    .describe(
+      "`query`: each query is drawn anew. `client`: a client's network keeps its endpoint.",
+    ),
+  group: name.optional().describe("Services of one group place a client alike. Default: its name."),
+  answers: z
+    .int()
+    .min(1)
+    .max(limits.answersMax)
+    .default(1)
+    .describe("Endpoints in one DNS answer, at most."),
+  redirect: z
+    .string()
+    .max(512)
+    .optional()
+    .describe("Target on the redirect front, such as `https://{region}.shop.example.com`."),
+  records: z
+    .array(recordSchema)
+    .default([])
+    .describe("Static records of other types at the service's names."),
+  policy: later("services.*.policy"),
+  canary: later("services.*.canary"),
+  cohorts: later("services.*.cohorts"),
+  shares: later("services.*.shares"),
+  spill: later("services.*.spill"),
+  overprovisioning: later("services.*.overprovisioning"),
+  panic: later("services.*.panic"),
+  locality: later("services.*.locality"),
+  capacity: later("services.*.capacity"),
+  dependencies: later("services.*.dependencies"),
+  schedule: later("services.*.schedule"),
+  fronts: later("services.*.fronts"),
+  proxy: later("services.*.proxy"),
+  anycast: later("services.*.anycast"),
+  xds: later("services.*.xds"),
 });
 
-const zone = z.strictObject({
-  ns: z.array(dnsName).default([]),
-  soa: z
-    .strictObject({
-      mname: dnsName.optional(),
-      rname: dnsName.optional(),
-      refresh: duration.default(3_600_000),
-      retry: duration.default(600_000),
-      expire: duration.default(604_800_000),
-      minimum: duration.default(30_000),
-    })
-    .optional(),
-  ttl: duration.default(3_600_000),
-  records: z.array(record).default([]),
+export const zoneSchema = object({
+  ns: anyNumberOf(hostName)
+    .prefault([])
+    .describe("Name servers the parent zone delegates to. Default: the zone itself."),
+  soa: object({
+    mname: hostName.optional().describe("Primary. Default: the first of `ns`."),
+    rname: z
+      .string()
+      .min(1)
+      .max(254)
+      .optional()
+      .describe("Mailbox of who answers for the zone. Default: hostmaster in it."),
+    refresh: zoneDuration().prefault("1h").describe("For secondaries."),
+    retry: zoneDuration().prefault("10m").describe("For secondaries."),
+    expire: zoneDuration().prefault("7d").describe("For secondaries."),
+    minimum: zoneDuration().prefault("30s").describe("How long a negative answer is kept."),
+  })
+    .optional()
+    .describe("Start of authority."),
+  ttl: zoneDuration().prefault("1h").describe("TTL of static records that state none."),
+  records: z.array(recordSchema).default([]).describe("Static records."),
+  dnssec: later("zones.*.dnssec"),
+  transfer: later("zones.*.transfer"),
+  update: later("zones.*.update"),
+  notify: later("zones.*.notify"),
 });
 
-const geo = z.strictObject({
-  database: z.string().default("bundled"),
-  overrides: z
-    .array(
-      z.strictObject({
-        cidr: z.string(),
-        country: z.string().optional(),
-        subdivision: z.string().optional(),
-        at: at.optional(),
-      }),
-    )
-    .default([]),
+const geoOverride = object({
+  cidr: cidr.describe("Prefix; of several that cover an address the longest counts."),
+  country: country.optional().describe("ISO 3166 country, such as DE."),
+  subdivision: subdivision.optional().describe("ISO 3166-2 subdivision, such as US-CA."),
+  at: at.optional().describe("IATA airport code or [latitude, longitude]."),
 });
 
-const listen = z.strictObject({
-  dns: z.array(z.string()).default(["127.0.0.1:5300"]),
-  redirect: z.array(z.string()).default([]),
-  metrics: z.string().default("127.0.0.1:9153"),
+const geoSchema = object({
+  database: z
+    .string()
+    .min(1)
+    .default("bundled")
+    .describe("`bundled`, or a path to an MMDB file (MaxMind, IPinfo, ip-location-db layouts)."),
+  overrides: z.array(geoOverride).default([]).describe("What you know better, by prefix."),
+  asn: later("geo.asn"),
 });
 
-export const configSchema = z.strictObject({
-  version: z.literal(1),
-  zone: dnsName.optional(),
-  zones: z.record(dnsName, zone).optional(),
-  listen: listen.optional(),
-  geo: geo.optional(),
-  trustedProxies: z.array(z.string()).default([]),
-  regions: z.record(name, region),
-  services: z.record(name, service),
-  assert: z.array(z.unknown()).optional(),
+const listenSchema = object({
+  dns: anyNumberOf(socketAddress)
+    .prefault(["127.0.0.1:5300"])
+    .describe("Addresses for DNS, UDP and TCP."),
+  redirect: anyNumberOf(socketAddress).prefault([]).describe("Addresses for the redirect front."),
+  metrics: z
+    .union([z.literal("off"), socketAddress])
+    .default("127.0.0.1:9153")
+    .describe("Address for Prometheus, or `off`."),
+  dot: later("listen.dot"),
+  doh: later("listen.doh"),
+  proxy: later("listen.proxy"),
+  xds: later("listen.xds"),
+  api: later("listen.api"),
+});
+
+export const configSchema = object({
+  version: z.literal(1).describe("Version of this language."),
+  zone: ownerName.optional().describe("A zone with every default: short for an entry in `zones`."),
+  zones: z.record(ownerName, zoneSchema).optional().describe("Zones answered for, by apex."),
+  listen: listenSchema.prefault({}).describe("Where the fronts listen."),
+  geo: geoSchema.prefault({}).describe("Where clients are."),
+  trustedProxies: anyNumberOf(cidrOrAddress)
+    .prefault([])
+    .describe("Addresses whose X-Forwarded-For the redirect front believes."),
+  regions: z.record(name, regionSchema).describe("Places where applications run."),
+  services: z.record(name, serviceSchema).describe("Applications and how clients reach them."),
+  policies: later("policies"),
+  assert: later("assert"),
+  safety: later("safety"),
+  windows: later("windows"),
+  schedules: later("schedules"),
+  demand: later("demand"),
+  cluster: later("cluster"),
+  store: later("store"),
+  rollout: later("rollout"),
 });
 
 export type ConfigInput = z.input<typeof configSchema>;
-/** The long form. */
+/**
+ * The long form. `services.X.endpoints` is region -> colour ("" where the pool has none) ->
+ * EndpointConfig[]; `fallback.fixed.endpoints` is EndpointConfig[]; `steer` stays as written. From
+ * loadConfig, `zones` holds `zone` too, and every service has its `names`: absolute, lower case,
+ * without a final dot. Times are milliseconds.
+ */
 export type Config = z.output<typeof configSchema>;
 export type ServiceConfig = Config["services"][string];
-
-/*
- * For readers of the long form: `services.X.endpoints` is region -> colour ("" where the pool has
- * none) -> EndpointConfig[]; `fallback.fixed.endpoints` is EndpointConfig[]. `steer` stays as
- * written. Names (regions, owners, hosts) are lower case without a final dot.
- */
+export type ZoneConfig = NonNullable<Config["zones"]>[string];
+export type RegionConfig = Config["regions"][string];

@@ -1,0 +1,114 @@
+/**
+ * Words of the language that have their place but are not carried out yet: the only list of them.
+ * schema.ts puts each where it belongs; writing one is refused with `config.unsupported`, so a
+ * configuration never means less than it says. A word leaves this table on the day it works.
+ * Keys are paths in the configuration, `*` for any name, `=` before a value.
+ */
+import { z } from "zod";
+
+export const unsupported = {
+  "regions.*.capacity": "Traffic the region can carry; what is above spills to others.",
+  "regions.*.cost": "Price of a unit of traffic served here, for steering by cost.",
+  "regions.*.vote": "Whether vantages in the region count for the quorum on health.",
+  "services.*.policy": "Name of a shared policy instead of the service's own `steer`.",
+  "services.*.steer=latency": "Steer to the region with the shortest measured round trip.",
+  "services.*.steer.latency": "Steer by measured round trip, with bounds and smoothing.",
+  "services.*.steer.cost": "Steer to the cheapest region within a bound of latency.",
+  "services.*.steer.rules.*.fronts": "Fronts the rule is for.",
+  "services.*.steer.rules.*.else": "What a front does that cannot honour the rule.",
+  "services.*.check.all": "Healthy when all of several checks pass.",
+  "services.*.check.any": "Healthy when any of several checks passes.",
+  "services.*.check.not": "Healthy when a check fails.",
+  "services.*.check.requires": "A further check that must pass as well, such as a database.",
+  "services.*.check.vantages": "From where to probe, and how many must agree.",
+  "services.*.endpoints.*.capacity": "Traffic the endpoint can carry.",
+  "services.*.standby.requires": "A check that must pass before the standby may serve.",
+  "services.*.canary": "A share of one region's clients for one colour of its pool.",
+  "services.*.cohorts": "Named groups of clients, each a stable share.",
+  "services.*.shares": "Shares of the colours of a pool.",
+  "services.*.residency.dns": "What DNS does when the query does not show the client's address.",
+  "services.*.residency.clients": "Jurisdictions by where the client is.",
+  "services.*.spill": "Send what is above a region's capacity to the next tier.",
+  "services.*.overprovisioning": "Factor by which a pool may lose endpoints and still be whole.",
+  "services.*.panic": "Share of usable endpoints below which health is ignored.",
+  "services.*.locality": "Weight regions by their own endpoints' weights.",
+  "services.*.capacity": "Capacity of the service by region, from configuration or reports.",
+  "services.*.failback.resume=manual": "Return to a recovered pool only when told to.",
+  "services.*.key=cookie": "Clients of the proxy keep their endpoint by a cookie.",
+  "services.*.key=header": "Clients of the proxy keep their endpoint by a header.",
+  "services.*.dependencies": "Services that must be up in a region for this one to be.",
+  "services.*.schedule": "Planned shifts of traffic.",
+  "services.*.fronts": "Fronts that serve this service.",
+  "services.*.proxy": "How the proxy front serves it: ports, TLS, retries.",
+  "services.*.anycast": "Prefixes announced while the service can serve.",
+  "services.*.xds": "How it is given to Envoy and gRPC.",
+  "zones.*.dnssec": "Sign the zone.",
+  "zones.*.transfer": "Who may transfer the zone (AXFR, IXFR), and with which key.",
+  "zones.*.update": "Who may change records (RFC 2136), and with which key.",
+  "zones.*.notify": "Whom to tell of changes (RFC 1996).",
+  "listen.dot": "DNS over TLS.",
+  "listen.doh": "DNS over HTTPS.",
+  "listen.proxy": "The proxy front.",
+  "listen.xds": "The xDS front.",
+  "listen.api": "The HTTP interface for operators.",
+  "geo.asn": "A database of autonomous systems, for `asn` in `when`.",
+  policies: "Named policies that services refer to.",
+  assert: "What must hold whatever fails: residency, capacity, answers.",
+  safety: "State rules and rate rules that changes must keep.",
+  windows: "Named time windows, for `when` and schedules.",
+  schedules: "Planned shifts of traffic over services.",
+  demand: "Expected traffic by place, for plans and capacity.",
+  cluster: "Peers that exchange what they see.",
+  store: "A store shared by several nodes.",
+  rollout: "In what order nodes take a revision, and how long it soaks.",
+  "when: asn": "The client's autonomous system.",
+  "when: jurisdiction": "The client's jurisdictions.",
+  "when: front": "The front that asks.",
+  "when: window": "An open time window.",
+  "when: sni": "The TLS server name, on proxies.",
+  "when: host": "The Host header, on proxies.",
+  "when: path": "The path, on proxies.",
+  "when: header": "A header, on proxies.",
+  "when: cookie": "A cookie, on proxies.",
+} as const;
+
+export type UnsupportedWord = keyof typeof unsupported;
+
+/** What a refused word adds to its zod issue; problems.ts reads it. */
+export const unsupportedParams = {
+  code: "config.unsupported",
+  hint: "remove it; `rhumb check --help` and docs/configuration.md list what works today",
+} as const;
+
+export function unsupportedMessage(word: UnsupportedWord): string {
+  const last = /[^.=: ]+$/.exec(word)?.[0] ?? word;
+  return `\`${last}\` is not supported yet`;
+}
+
+/** The place of a key that is refused whatever its value. */
+export function later(word: UnsupportedWord) {
+  return z
+    .unknown()
+    .superRefine((_, context) => refuse(word, context))
+    .optional()
+    .describe(`Not supported yet. ${unsupported[word]}`);
+}
+
+/** One of several words, some of which are refused. */
+export function oneOf<const Now extends readonly string[], const Later extends readonly string[]>(
+  now: Now,
+  refused: Later,
+  path: string,
+) {
+  return z.enum([...now, ...refused]).superRefine((value, context) => {
+    if (refused.includes(value)) refuse(`${path}=${value}` as UnsupportedWord, context);
+  });
+}
+
+export function refuse(word: UnsupportedWord, context: z.core.$RefinementCtx): void {
+  context.addIssue({
+    code: "custom",
+    message: unsupportedMessage(word),
+    params: unsupportedParams,
+  });
+}
