@@ -1,6 +1,7 @@
 /**
  * A checked draft of zones -> the typed columns of a NameTable. Nodes stand in canonical order
- * (RFC 4034 section 6.1), RRsets by type, records as written, so that equal drafts give equal bytes.
+ * (RFC 4034 section 6.1), RRsets by type, records as written, so that equal drafts give equal
+ * bytes.
  */
 import { assert } from "../errors.ts";
 import { types } from "../wire/dns-constants.ts";

@@ -21,7 +21,10 @@ export interface Written {
 export interface RecordInput extends Written {
   /** Absolute when it ends in a dot, `@` for the origin itself, else relative to the origin. */
   readonly owner: string;
-  /** What `@` and relative names, in `owner` and in `data`, are relative to. A final dot is optional. */
+  /**
+   * What `@` and relative names, in `owner` and in `data`, are relative to. A final dot is
+   * optional.
+   */
   readonly origin: string;
   /** Mnemonic such as `MX`, or `TYPE65` (RFC 3597). */
   readonly type: string;

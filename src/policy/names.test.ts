@@ -1,3 +1,4 @@
+/** The name table: what it holds, whom it finds, and every mistake it reports. */
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
@@ -424,7 +425,7 @@ test("buildNameTable() reports all mistakes at once, and not their neighbours", 
   // Warnings about doubled names depend on the zone's name.
   const doubled = (path: string | undefined) =>
     path?.includes("mail.example.com") || path?.includes("www.example.com A");
-  assert.deepEqual(paths.toSorted(), expected.filter((path) => !doubled(path)).toSorted());
+  assert.deepEqual(new Set(paths), new Set(expected.filter((path) => !doubled(path))));
 });
 
 test("findNode() and closestEncloser() agree with a naive search, within probesMax", () => {

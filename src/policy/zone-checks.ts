@@ -16,7 +16,9 @@ import {
 } from "./zone-draft.ts";
 
 const addressTypes: ReadonlySet<number> = new Set([types.a, types.aaaa]);
-/** What may stand at a delegation: itself, its DS, and addresses when a server has that very name. */
+/**
+ * What may stand at a delegation: itself, its DS, and addresses when a server has that very name.
+ */
 const cutTypes: ReadonlySet<number> = new Set([types.ns, types.ds, types.a, types.aaaa]);
 
 export function checkDraft(draft: Draft): void {

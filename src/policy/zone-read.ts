@@ -52,7 +52,9 @@ function draftZone(draft: Draft, input: ZoneInput): void {
   draft.zoneByApex.set(key, zone);
 }
 
-/** `hostmaster@example.com` or `hostmaster.example.com`: RFC 1035 section 8 for the dots before @. */
+/**
+ * `hostmaster@example.com` or `hostmaster.example.com`: RFC 1035 section 8 for the dots before @.
+ */
 function zoneRname(draft: Draft, input: ZoneInput, apex: Uint8Array): Uint8Array {
   const { rname } = input.soa;
   const text = rname?.replace(

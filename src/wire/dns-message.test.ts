@@ -1,3 +1,4 @@
+/** Whole messages: round trips, and octets spoiled by table and by chance. */
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";

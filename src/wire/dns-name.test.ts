@@ -1,3 +1,4 @@
+/** Names in both forms; dig is an oracle for what is escaped. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import test from "node:test";

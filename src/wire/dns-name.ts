@@ -81,7 +81,7 @@ export function readEscape(
 }
 
 /** Characters with a meaning in zone files: escaped by a backslash, as dig prints them. */
-const escapedOctets = new Set([...'"().;\\@$'].map((character) => character.charCodeAt(0)));
+const escapedOctets = new Set(Array.from('"().;\\@$', (character) => character.charCodeAt(0)));
 
 /** Wire form at `offset` -> presentation form, always absolute: `example.com.`. */
 export function formatName(bytes: Uint8Array, offset = 0): string {

@@ -1,11 +1,11 @@
 /**
  * Rdata: presentation form <-> wire form for the types an operator writes by name, and RFC 3597's
- * `\# LENGTH HEX` for every type. Each known type is a row of fields in `layouts`; reading, printing
- * and checking all follow that row. Wire forms here hold uncompressed names, case kept.
+ * `\# LENGTH HEX` for every type. Each known type is a row of fields in `layouts`; reading,
+ * printing and checking all follow that row. Wire forms here hold uncompressed names, case kept.
  */
+import { formatAddress, parseAddress, wordsOfBytes } from "../lib/ip.ts";
 import { types } from "./dns-constants.ts";
 import { formatName, nameBytes, parseName, readEscape, rootName } from "./dns-name.ts";
-import { formatIpv4, formatIpv6, readAddress } from "./ip-text.ts";
 import { type Parsed, parsed, refused } from "./parsed.ts";
 
 type Field = "u8" | "u16" | "u32" | "ipv4" | "ipv6" | "name" | "strings" | "tag" | "octets";
@@ -170,8 +170,9 @@ function parseField(field: Field, token: Token, origin: Uint8Array): Parsed<Uint
     case "u32":
       return parseNumber(numberFields[field], token.text);
     case "ipv4":
+      return parseAddressOf(4, token.text);
     case "ipv6":
-      return parseAddress(field, token.text);
+      return parseAddressOf(6, token.text);
     case "name":
       return token.quoted
         ? refused("a name without quotes is wanted")
@@ -206,16 +207,10 @@ function parseNumber(width: 1 | 2 | 4, text: string): Parsed<Uint8Array> {
   return parsed(bytes);
 }
 
-function parseAddress(field: "ipv4" | "ipv6", text: string): Parsed<Uint8Array> {
-  const words = new Uint32Array(4);
-  const family = text.includes("%") ? 0 : readAddress(text, words);
-  if (family !== (field === "ipv4" ? 4 : 6)) {
-    return refused(`an ${field === "ipv4" ? "IPv4" : "IPv6"} address is wanted, not ${text}`);
-  }
-  const bytes = new Uint8Array(field === "ipv4" ? 4 : 16);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < bytes.length; i += 4) view.setUint32(i, words[i / 4]!);
-  return parsed(bytes);
+function parseAddressOf(family: 4 | 6, text: string): Parsed<Uint8Array> {
+  const address = parseAddress(text);
+  if (address?.family === family) return parsed(address.bytes);
+  return refused(`an IPv${family} address is wanted, not ${text}`);
 }
 
 /** Is it well-formed for its type? Unknown types hold anything. */
@@ -282,9 +277,9 @@ function formatField(field: Field, bytes: Uint8Array): string[] {
     case "u32":
       return [String(bytes.reduce((value, octet) => value * 256 + octet, 0))];
     case "ipv4":
-      return [formatIpv4(bytes)];
+      return [formatAddress(4, wordsOfBytes(bytes))];
     case "ipv6":
-      return [formatIpv6(bytes)];
+      return [formatAddress(6, wordsOfBytes(bytes))];
     case "name":
       return [formatName(bytes)];
     case "tag":
