@@ -65,6 +65,15 @@ export const limits = {
   probeStartsPerSecondMax: 2500,
   /** Each start is later than its place in the schedule by a random part of interval / 16. */
   probeJitterMsMax: 250,
+  /** Host names of endpoints: addresses kept of each, look-ups at once, and how often. */
+  resolvedAddressesMax: 16,
+  lookUpsInFlightMax: 64,
+  lookUpTimeoutMs: 2000,
+  lookUpTries: 2,
+  resolveMsMin: 5000,
+  resolveMsMax: 3_600_000,
+  resolveRetryMsMin: 1000,
+  resolveRetryMsMax: 30_000,
   /** Bytes of a response's status line and headers, interim (1xx) responses included. */
   probeHeadBytesMax: 32_768,
   /** Operators. */

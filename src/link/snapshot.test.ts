@@ -46,7 +46,7 @@ async function currentNumber(stateDir: string): Promise<{ number: number; skippe
   return { number: Number.parseInt(read.value.policy.digest, 16), skipped };
 }
 
-test("writePolicy() then readPolicy() gives an equal policy", () =>
+void test("writePolicy() then readPolicy() gives an equal policy", () =>
   inStateDir(async (stateDir) => {
     await writeMany(stateDir, 1);
     const read = await readPolicy(stateDir, policyOf(1).digest);
@@ -54,7 +54,7 @@ test("writePolicy() then readPolicy() gives an equal policy", () =>
     assert.deepEqual(read.value, policyOf(1));
   }));
 
-test("writePolicy() keeps the newest policies and no leftovers", () =>
+void test("writePolicy() keeps the newest policies and no leftovers", () =>
   inStateDir(async (stateDir) => {
     await writeFile(join(stateDir, "keep"), "");
     await writeMany(stateDir, 1);
@@ -69,7 +69,7 @@ test("writePolicy() keeps the newest policies and no leftovers", () =>
     assert.equal(pointer.value.history.length, limits.policySnapshotsMax - 1);
   }));
 
-test("writePolicy() of an older policy makes it current again, once in the history", () =>
+void test("writePolicy() of an older policy makes it current again, once in the history", () =>
   inStateDir(async (stateDir) => {
     await writeMany(stateDir, 3);
     await writePolicy(stateDir, policyOf(1), { at: 9 });
@@ -82,7 +82,7 @@ test("writePolicy() of an older policy makes it current again, once in the histo
     );
   }));
 
-test("readPolicy() names a truncated file at every length, and never throws", () =>
+void test("readPolicy() names a truncated file at every length, and never throws", () =>
   inStateDir(async (stateDir) => {
     await writeMany(stateDir, 1);
     const file = policyFile(stateDir, policyOf(1).digest);
@@ -94,7 +94,7 @@ test("readPolicy() names a truncated file at every length, and never throws", ()
     }
   }));
 
-test("readPolicy() refuses a file in which any one byte differs", () =>
+void test("readPolicy() refuses a file in which any one byte differs", () =>
   inStateDir(async (stateDir) => {
     await writeMany(stateDir, 1);
     const file = policyFile(stateDir, policyOf(1).digest);
@@ -108,7 +108,7 @@ test("readPolicy() refuses a file in which any one byte differs", () =>
     }
   }));
 
-test("readPolicy() refuses another policy under the name, and a name that is no digest", () =>
+void test("readPolicy() refuses another policy under the name, and a name that is no digest", () =>
   inStateDir(async (stateDir) => {
     await writeMany(stateDir, 1);
     const bytes = await readFile(policyFile(stateDir, policyOf(1).digest));
@@ -119,7 +119,7 @@ test("readPolicy() refuses another policy under the name, and a name that is no 
     assert.equal(outside.ok ? "ok" : outside.reason, "corrupt");
   }));
 
-test("readCurrent() uses the older policy when the newest is damaged, and says so", () =>
+void test("readCurrent() uses the older policy when the newest is damaged, and says so", () =>
   inStateDir(async (stateDir) => {
     await writeMany(stateDir, 3);
     assert.deepEqual(await currentNumber(stateDir), { number: 3, skipped: [] });
@@ -129,7 +129,7 @@ test("readCurrent() uses the older policy when the newest is damaged, and says s
     assert.deepEqual(await currentNumber(stateDir), { number: 1, skipped: ["truncated"] });
   }));
 
-test("readCurrent() finds a policy without its pointer", () =>
+void test("readCurrent() finds a policy without its pointer", () =>
   inStateDir(async (stateDir) => {
     await writeMany(stateDir, 1);
     await writeFile(statePaths(stateDir).current, "{}");
@@ -138,20 +138,20 @@ test("readCurrent() finds a policy without its pointer", () =>
     assert.deepEqual(await currentNumber(stateDir), { number: 1, skipped: ["missing"] });
   }));
 
-test("readCurrent() of an empty state directory says missing", () =>
+void test("readCurrent() of an empty state directory says missing", () =>
   inStateDir(async (stateDir) => {
     const read = await readCurrent(stateDir);
     assert.equal(read.ok ? "ok" : read.reason, "missing");
   }));
 
-test("writePolicy() into a place that cannot be written is a value, not a throw", () =>
+void test("writePolicy() into a place that cannot be written is a value, not a throw", () =>
   inStateDir(async (stateDir) => {
     await writeFile(join(stateDir, "snapshots"), "a file where the folder should be");
     const written = await writePolicy(stateDir, policyOf(1), { at: 1 });
     assert.equal(written.ok ? "ok" : written.reason, "unwritable");
   }));
 
-test("readWorld() returns what writeWorld() was given, and refuses a policy in its place", () =>
+void test("readWorld() returns what writeWorld() was given, and refuses a policy in its place", () =>
   inStateDir(async (stateDir) => {
     const world = { policyDigest: "d", resolved: new Map([[1, 2]]) } as unknown as World;
     assert.ok((await writeWorld(stateDir, world)).ok);

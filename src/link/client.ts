@@ -1,0 +1,189 @@
+/**
+ * The other end of a local socket: `request` for one command, `subscribeWorld` for the stream of
+ * World. A subscription never gives up: it comes back after 50 ms to 1 s, with chance in the wait,
+ * and asks for a whole World whenever a change does not follow the one before.
+ */
+import { connect, type Socket } from "node:net";
+import type { Entropy, Timer } from "../lib/entropy.ts";
+import { limits } from "../limits.ts";
+import { lineReader } from "./lines.ts";
+import {
+  type CommandInput,
+  type CommandName,
+  type CommandReply,
+  commands,
+  decodeFrame,
+  encodeFrame,
+  frameBytesMax,
+  protocolVersion,
+  type Refusal,
+  type Response,
+  responseSchema,
+} from "./messages.ts";
+
+export type WorldFrame = Extract<Response, { type: "world" }>;
+export type ChangeFrame = Extract<Response, { type: "change" }>;
+
+export type RequestResult<Name extends CommandName> =
+  | { readonly ok: true; readonly value: CommandReply<Name> }
+  | { readonly ok: false; readonly reason: "refused"; readonly refusal: Refusal }
+  /** absent: nobody listens. timeout, broken: somebody does, and did not answer as agreed. */
+  | {
+      readonly ok: false;
+      readonly reason: "absent" | "timeout" | "broken";
+      readonly message: string;
+    };
+
+/** One command and its reply. Never rejects. */
+export function request<Name extends CommandName>(
+  path: string,
+  command: { readonly name: Name; readonly input: CommandInput<Name> },
+  options: { readonly timeoutMs: number; readonly entropy: Entropy },
+): Promise<RequestResult<Name>> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const finish = (result: RequestResult<Name>): void => {
+      timer.cancel();
+      socket.destroy();
+      resolve(result);
+    };
+    const fail = (reason: "absent" | "timeout" | "broken", message: string): void =>
+      finish({ ok: false, reason, message });
+    const timer = options.entropy.after(options.timeoutMs, () =>
+      fail("timeout", `no reply within ${options.timeoutMs} ms`),
+    );
+    socket.on("connect", () => {
+      socket.write(hello("request", false));
+      socket.write(encodeFrame({ type: "command", id: 1, ...command }));
+    });
+    receiveFrames(socket, {
+      onFrame(frame) {
+        if (frame.type === "refusal") {
+          finish({ ok: false, reason: "refused", refusal: frame.refusal });
+        } else if (frame.type === "reply") {
+          const parsed = commands[command.name].reply.safeParse(frame.value);
+          if (parsed.success) finish({ ok: true, value: parsed.data as CommandReply<Name> });
+          else fail("broken", `a reply to ${command.name} of another shape`);
+        } else if (frame.type === "bye") fail("broken", frame.message);
+      },
+      onBroken: (message) => fail("broken", message),
+    });
+    socket.on("error", (error) => fail(absentCode(error) ? "absent" : "broken", error.message));
+    socket.on("close", () => fail("broken", "closed without a reply"));
+  });
+}
+
+export interface WorldHandlers {
+  onWorld(frame: WorldFrame): void;
+  /** Follows the frame before it without a gap. */
+  onChange(frame: ChangeFrame): void;
+  /** The stream stands, or is lost and why; each once per turn. */
+  onState?(connected: boolean, message: string): void;
+}
+
+export interface WorldSubscription {
+  /** Asks for a whole World; changes until it comes are dropped. */
+  resync(): void;
+  close(): void;
+}
+
+export function subscribeWorld(
+  path: string,
+  handlers: WorldHandlers,
+  options: { readonly entropy: Entropy; readonly name: string },
+): WorldSubscription {
+  const { entropy } = options;
+  let closed = false;
+  let socket: Socket | undefined;
+  let timer: Timer | undefined;
+  let attempts = 0;
+  let connected = false;
+  /** Where the reader stands; undefined while a whole World is due. */
+  let at: { readonly policyDigest: string; readonly generation: number } | undefined;
+
+  const resync = (): void => {
+    at = undefined;
+    if (socket?.writable) socket.write(hello(options.name, true));
+  };
+  const receive = (frame: Response): void => {
+    if (frame.type === "world") {
+      attempts = 0;
+      if (!connected) handlers.onState?.(true, "");
+      connected = true;
+      at = frame;
+      handlers.onWorld(frame);
+    } else if (frame.type === "change" && at !== undefined) {
+      if (frame.policyDigest === at.policyDigest && frame.after === at.generation) {
+        at = frame;
+        handlers.onChange(frame);
+      } else resync();
+    }
+  };
+  const open = (): void => {
+    const current = connect(path);
+    socket = current;
+    let message = "closed by the other side";
+    current.on("connect", () => current.write(hello(options.name, true)));
+    receiveFrames(current, {
+      onFrame(frame) {
+        if (closed || socket !== current) return;
+        if (frame.type === "bye") message = frame.message;
+        else receive(frame);
+      },
+      onBroken: (why) => {
+        message = why;
+        current.destroy();
+      },
+    });
+    current.on("error", (error) => {
+      message = error.message;
+    });
+    current.on("close", () => {
+      if (closed) return;
+      at = undefined;
+      if (connected) handlers.onState?.(false, message);
+      connected = false;
+      timer = entropy.after(reconnectMs(attempts++, entropy), open);
+    });
+  };
+  open();
+  return {
+    resync,
+    close() {
+      closed = true;
+      timer?.cancel();
+      socket?.destroy();
+    },
+  };
+}
+
+/** Doubles from the shortest wait to the longest; the upper half of it is chance. */
+export function reconnectMs(attempts: number, entropy: Entropy): number {
+  const doubled = limits.linkReconnectMsMin * 2 ** Math.min(attempts, 16);
+  const whole = Math.min(limits.linkReconnectMsMax, doubled);
+  return whole / 2 + (whole / 2) * (entropy.draw32() / 2 ** 32);
+}
+
+function receiveFrames(
+  socket: Socket,
+  on: { readonly onFrame: (frame: Response) => void; readonly onBroken: (why: string) => void },
+): void {
+  const reader = lineReader(frameBytesMax.response, (line) => {
+    if (socket.destroyed) return;
+    const decoded = decodeFrame(line, responseSchema);
+    if (decoded.ok) on.onFrame(decoded.frame);
+    else on.onBroken(decoded.message);
+  });
+  socket.on("data", (chunk) => {
+    if (!socket.destroyed && !reader.push(chunk)) on.onBroken("a frame over the limit");
+  });
+}
+
+function hello(name: string, subscribe: boolean): string {
+  return encodeFrame({ type: "hello", protocol: protocolVersion, name, subscribe });
+}
+
+function absentCode(error: Error): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === "ENOENT" || code === "ECONNREFUSED";
+}

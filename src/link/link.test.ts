@@ -1,0 +1,336 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import { simulatedEntropy, systemEntropy } from "../lib/entropy.ts";
+import { limits } from "../limits.ts";
+import type { World } from "../world/world.ts";
+import { reconnectMs, request, subscribeWorld } from "./client.ts";
+import { lineReader } from "./lines.ts";
+import { encodeFrame, protocolVersion } from "./messages.ts";
+import { type CommandHandlers, serveSocket, socketPathFault } from "./server.ts";
+import { publishWorld, type WorldPublisher } from "./world-server.ts";
+
+const entropy = systemEntropy();
+const digest = "a".repeat(64);
+const within = { timeoutMs: 5000, entropy };
+
+async function inFolder(run: (path: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "rhumb-link-"));
+  try {
+    await run(join(folder, "run", "x.sock"));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function serving(
+  path: string,
+  handlers: CommandHandlers,
+  run: (errors: string[]) => Promise<void>,
+): Promise<void> {
+  const errors: string[] = [];
+  const server = await serveSocket(path, { handlers, onError: (message) => errors.push(message) });
+  try {
+    await run(errors);
+  } finally {
+    await server.close();
+  }
+}
+
+/** A World of which only what link/ reads is there; `pad` makes it long. */
+function publisherOf(path: string, pad = ""): Promise<{ publisher: WorldPublisher; state: State }> {
+  const state: State = { generation: 0, encodings: 0, policyDigest: digest };
+  const world = (): World => ({ ...state }) as unknown as World;
+  const options = { path, getWorld: world, handlers: {}, onError: () => undefined };
+  const encode = (now: World): unknown => {
+    state.encodings += 1;
+    return { generation: now.generation, pad };
+  };
+  return publishWorld({ ...options, encode }).then((publisher) => ({ publisher, state }));
+}
+interface State {
+  generation: number;
+  encodings: number;
+  policyDigest: string;
+}
+
+function step(publisher: WorldPublisher, state: State, pad = ""): void {
+  const after = state.generation++;
+  publisher.publish({ policyDigest: digest, after, generation: state.generation, change: { pad } });
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 2000; turn++) {
+    if (condition()) return;
+    await new Promise<void>((resolve) => void setTimeout(resolve, 5));
+  }
+  assert.fail(`never came: ${what}`);
+}
+
+function raw(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => resolve(socket));
+    socket.once("error", reject);
+  });
+}
+
+/** All a server says until it closes. */
+function heard(socket: Socket): Promise<string> {
+  let text = "";
+  socket.setEncoding("utf8");
+  socket.on("data", (chunk) => {
+    text += chunk;
+  });
+  return new Promise((resolve) => socket.on("close", () => resolve(text)));
+}
+
+void test("lineReader() gives the same lines however the bytes are cut", () => {
+  const line = fc.string({ maxLength: 20 }).filter((text) => !text.includes("\n"));
+  fc.assert(
+    fc.property(fc.array(line), fc.array(fc.nat(9)), (lines, cuts) => {
+      const bytes = Buffer.from(lines.map((text) => `${text}\n`).join(""));
+      const found: string[] = [];
+      const reader = lineReader(1000, (text) => found.push(text));
+      let from = 0;
+      for (const cut of [...cuts, bytes.length]) {
+        assert.ok(reader.push(bytes.subarray(from, Math.min(bytes.length, from + cut))));
+        from = Math.min(bytes.length, from + cut);
+      }
+      reader.push(bytes.subarray(from));
+      assert.deepEqual(found, lines);
+    }),
+  );
+});
+
+void test("lineReader() stops for good at a line over the bound, whole or not", () => {
+  for (const pieces of [["aaaa", "aaaa", "a"], ["aaaaaaaaa\n"], ["ok\naaaaaaaaa"]]) {
+    const found: string[] = [];
+    const reader = lineReader(8, (text) => found.push(text));
+    assert.equal(pieces.map((piece) => reader.push(piece)).at(-1), false);
+    assert.equal(reader.push("b\n"), false);
+    assert.deepEqual(found, pieces[0]?.startsWith("ok") ? ["ok"] : []);
+  }
+});
+
+void test("request() carries a command, its reply and its refusal", async () => {
+  await inFolder(async (path) => {
+    const handlers: CommandHandlers = {
+      overrides: () => ({ ok: true, value: { overrides: [] } }),
+      lift: ({ target }) => ({
+        ok: false,
+        refusal: { code: "not-found", message: `no override on ${target}` },
+      }),
+      reload: () => Promise.reject(new Error("disk on fire")),
+    };
+    await serving(path, handlers, async (errors) => {
+      assert.deepEqual(await request(path, { name: "overrides", input: {} }, within), {
+        ok: true,
+        value: { overrides: [] },
+      });
+      const input = { target: "region:fra", author: "me" };
+      const lifted = await request(path, { name: "lift", input }, within);
+      assert.ok(!lifted.ok && lifted.reason === "refused");
+      assert.equal(lifted.refusal.message, "no override on region:fra");
+      const failed = await request(path, { name: "reload", input: {} }, within);
+      assert.ok(!failed.ok && failed.reason === "refused" && failed.refusal.code === "failed");
+      assert.deepEqual(errors, ["reload: disk on fire"]);
+      const unknown = await request(path, { name: "status", input: {} }, within);
+      assert.ok(!unknown.ok && unknown.reason === "refused");
+      assert.equal(unknown.refusal.code, "unknown-command");
+      const bad = { target: "", author: "me" };
+      const invalid = await request(path, { name: "lift", input: bad }, within);
+      assert.ok(!invalid.ok && invalid.reason === "refused");
+      assert.equal(invalid.refusal.code, "invalid");
+    });
+  });
+});
+
+void test("request() tells an absent server from a silent one", async () => {
+  await inFolder(async (path) => {
+    const absent = await request(path, { name: "status", input: {} }, within);
+    assert.equal(absent.ok ? "ok" : absent.reason, "absent");
+    const never = new Promise<never>(() => undefined);
+    await serving(path, { status: () => never }, async () => {
+      const options = { timeoutMs: 50, entropy };
+      const silent = await request(path, { name: "status", input: {} }, options);
+      assert.equal(silent.ok ? "ok" : silent.reason, "timeout");
+    });
+    const gone = await request(path, { name: "status", input: {} }, within);
+    assert.equal(gone.ok ? "ok" : gone.reason, "absent");
+  });
+});
+
+void test("serveSocket() is private, and replaces the file of a process that died", async () => {
+  await inFolder(async (path) => {
+    await serving(path, {}, async () => {
+      assert.equal((await stat(path)).mode & 0o777, 0o600);
+    });
+    assert.ok((await stat(path)).isSocket(), "the name outlives the server");
+    await serving(path, { overrides: () => ({ ok: true, value: { overrides: [] } }) }, async () => {
+      assert.ok((await request(path, { name: "overrides", input: {} }, within)).ok);
+    });
+  });
+});
+
+void test("serveSocket() of a successor survives the end of its predecessor", async () => {
+  await inFolder(async (path) => {
+    const handlers: CommandHandlers = { overrides: () => ({ ok: true, value: { overrides: [] } }) };
+    const old = await serveSocket(path, { handlers: {}, onError: () => undefined });
+    await serving(path, handlers, async () => {
+      await old.close();
+      assert.ok((await request(path, { name: "overrides", input: {} }, within)).ok);
+    });
+  });
+});
+
+void test("socketPathFault() refuses what the kernel would cut short", () => {
+  assert.equal(socketPathFault("/run/x.sock"), undefined);
+  assert.match(socketPathFault(`/${"x".repeat(limits.socketPathBytesMax)}`) ?? "", /too long/);
+});
+
+void test("serveSocket() dismisses rubbish, long frames, other protocols and floods", async () => {
+  await inFolder(async (path) => {
+    const never = new Promise<never>(() => undefined);
+    await serving(path, { status: () => never }, async () => {
+      const other = { type: "hello", protocol: 99, name: "x", subscribe: true } as const;
+      const command = { type: "command", id: 1, name: "status", input: {} } as const;
+      const said: [string, RegExp][] = [
+        ["not json\n", /not JSON/],
+        ['{"type":"world"}\n', /bye/],
+        ["x".repeat(limits.commandBytesMax + 1), /over the limit/],
+        [encodeFrame(other), /protocol 99/],
+        [encodeFrame(command).repeat(limits.linkCommandsMax + 1), /commands at once/],
+      ];
+      for (const [text, reply] of said) {
+        const socket = await raw(path);
+        const all = heard(socket);
+        socket.write(text);
+        assert.match(await all, reply);
+      }
+    });
+  });
+});
+
+void test("subscribeWorld() gets World whole, then each change in order", async () => {
+  await inFolder(async (path) => {
+    const { publisher, state } = await publisherOf(path);
+    const seen: string[] = [];
+    const subscription = subscribeWorld(
+      path,
+      {
+        onWorld: (frame) => seen.push(`world ${frame.generation}`),
+        onChange: (frame) => seen.push(`change ${frame.generation}`),
+      },
+      { entropy, name: "test" },
+    );
+    await until("the first World", () => seen.length === 1);
+    step(publisher, state);
+    step(publisher, state);
+    await until("both changes", () => seen.length === 3);
+    assert.deepEqual(seen, ["world 0", "change 1", "change 2"]);
+    subscription.close();
+    await publisher.close();
+  });
+});
+
+void test("subscribeWorld() asks for a whole World after a gap, and drops changes until", async () => {
+  await inFolder(async (path) => {
+    const { publisher, state } = await publisherOf(path);
+    const seen: string[] = [];
+    const subscription = subscribeWorld(
+      path,
+      {
+        onWorld: (frame) => seen.push(`world ${frame.generation}`),
+        onChange: (frame) => seen.push(`change ${frame.generation}`),
+      },
+      { entropy, name: "test" },
+    );
+    await until("the first World", () => seen.length === 1);
+    state.generation = 5;
+    step(publisher, state);
+    step(publisher, state);
+    await until("the second World", () => seen.length === 2);
+    assert.deepEqual(seen, ["world 0", "world 7"]);
+    subscription.close();
+    await publisher.close();
+  });
+});
+
+void test("subscribeWorld() comes back when the server does, and says both", async () => {
+  await inFolder(async (path) => {
+    const states: boolean[] = [];
+    let worlds = 0;
+    const subscription = subscribeWorld(
+      path,
+      {
+        onWorld: () => worlds++,
+        onChange: () => undefined,
+        onState: (connected) => states.push(connected),
+      },
+      { entropy, name: "test" },
+    );
+    for (let turn = 1; turn <= 2; turn++) {
+      const { publisher } = await publisherOf(path);
+      await until("a World", () => worlds === turn);
+      await publisher.close();
+      await until("the loss of it", () => states.length === 2 * turn);
+    }
+    assert.deepEqual(states, [true, false, true, false]);
+    subscription.close();
+  });
+});
+
+void test("publishWorld() gives a stopped reader one whole World, not every change", async () => {
+  await inFolder(async (path) => {
+    const { publisher, state } = await publisherOf(path);
+    const socket = await raw(path);
+    socket.pause();
+    socket.write(
+      encodeFrame({ type: "hello", protocol: protocolVersion, name: "slow", subscribe: true }),
+    );
+    await until("the subscription", () => publisher.subscribers() === 1);
+    const pad = "x".repeat(1024 * 1024);
+    const steps = (4 * limits.linkQueueBytesMax) / pad.length;
+    for (let i = 0; i < steps; i++) step(publisher, state, pad);
+    let bytes = 0;
+    let tail = "";
+    socket.on("data", (chunk) => {
+      bytes += chunk.length;
+      tail = (tail + chunk).slice(-200);
+    });
+    socket.resume();
+    await until("the whole World", () => tail.includes(`{"type":"world"`));
+    assert.ok(bytes < 2 * limits.linkQueueBytesMax, `${bytes} bytes were kept`);
+    assert.ok(tail.includes(`"generation":${steps},"world"`), tail);
+    socket.destroy();
+    await publisher.close();
+  });
+});
+
+void test("publishWorld() encodes World once for all who subscribe", async () => {
+  await inFolder(async (path) => {
+    const { publisher, state } = await publisherOf(path);
+    let worlds = 0;
+    const handlers = { onWorld: () => worlds++, onChange: () => undefined };
+    const subscriptions = [1, 2, 3].map(() =>
+      subscribeWorld(path, handlers, { entropy, name: "test" }),
+    );
+    await until("three Worlds", () => worlds === 3);
+    assert.equal(state.encodings, 1);
+    for (const subscription of subscriptions) subscription.close();
+    await publisher.close();
+  });
+});
+
+void test("reconnectMs() grows to its bound and never waits less than half of it", () => {
+  const dice = simulatedEntropy(7);
+  for (let attempts = 0; attempts < 100; attempts++) {
+    const waitMs = reconnectMs(attempts, dice);
+    const whole = Math.min(limits.linkReconnectMsMax, limits.linkReconnectMsMin * 2 ** attempts);
+    assert.ok(waitMs >= whole / 2 && waitMs <= whole, `${waitMs} ms after ${attempts}`);
+  }
+});
