@@ -3,8 +3,8 @@
  * used for every probe of that endpoint. Called by the observer. Nothing of the configuration can
  * break out of the request line or a header: what does not belong there is percent-encoded or cut.
  */
+import { formatAddress, wordsOfBytes } from "../lib/ip.ts";
 import type { Endpoint, Monitor } from "../policy/policy.ts";
-import { formatIpv4, formatIpv6 } from "../wire/ip-text.ts";
 import type { Resolved } from "../world/world.ts";
 import type { ProbeRequest } from "./probe.ts";
 
@@ -88,5 +88,5 @@ function serverNameOf(monitor: Monitor, hostName: string): string {
 }
 
 function addressText(address: ProbeAddress): string {
-  return address.family === 4 ? formatIpv4(address.bytes) : formatIpv6(address.bytes);
+  return formatAddress(address.family, wordsOfBytes(address.bytes));
 }
