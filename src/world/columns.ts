@@ -7,8 +7,10 @@ import { limits } from "../limits.ts";
 import {
   downTimesKept,
   type EndpointColumns,
+  forced,
   type PoolColumns,
   type ServiceColumns,
+  verdict,
 } from "./world.ts";
 
 export const elements = {
@@ -27,28 +29,43 @@ export interface ColumnSpec<E extends Element = Element> {
   /** Elements a row. */
   readonly width: number;
   readonly initial: number;
-  /** decide.ts or a front reads it: a change of it is published, and it is in the digest. */
+  /** No row holds more. */
+  readonly max: number;
+  /**
+   * decide.ts or a front reads it: a change of it is published, and it is in the digest. Such a
+   * column has one element a row.
+   */
   readonly decides: boolean;
 }
 
 const column = <E extends Element>(
   element: E,
-  options: { readonly width?: number; readonly initial?: number; readonly decides?: true } = {},
+  options: {
+    readonly width?: number;
+    readonly initial?: number;
+    readonly max?: number;
+    readonly decides?: true;
+  } = {},
 ): ColumnSpec<E> => ({
   element,
   width: options.width ?? 1,
   initial: options.initial ?? 0,
+  max: options.max ?? Number.POSITIVE_INFINITY,
   decides: options.decides ?? false,
 });
 
 export const endpointColumns = {
-  verdict: column("u8", { decides: true }),
-  forced: column("u8", { decides: true }),
-  frozen: column("u8", { decides: true }),
-  availability: column("u16", { initial: limits.availabilityFull, decides: true }),
-  lastGood: column("u8", { decides: true }),
-  quarantined: column("u8", { decides: true }),
-  kept: column("u8"),
+  verdict: column("u8", { max: verdict.disabled, decides: true }),
+  forced: column("u8", { max: forced.drain, decides: true }),
+  frozen: column("u8", { max: 1, decides: true }),
+  availability: column("u16", {
+    initial: limits.availabilityFull,
+    max: limits.availabilityFull,
+    decides: true,
+  }),
+  lastGood: column("u8", { max: 1, decides: true }),
+  quarantined: column("u8", { max: 1, decides: true }),
+  kept: column("u8", { max: verdict.down }),
   failures: column("u16"),
   successes: column("u16"),
   flaps: column("u16"),
@@ -62,11 +79,11 @@ export const endpointColumns = {
 } as const satisfies Record<keyof EndpointColumns, ColumnSpec>;
 
 export const poolColumns = {
-  active: column("u8", { initial: 1, decides: true }),
+  active: column("u8", { initial: 1, max: 1, decides: true }),
 } as const satisfies Record<keyof PoolColumns, ColumnSpec>;
 
 export const serviceColumns = {
-  ttlSeconds: column("u32", { decides: true }),
+  ttlSeconds: column("u32", { max: limits.ttlSecondsMax, decides: true }),
   usable: column("u32"),
 } as const satisfies Record<keyof ServiceColumns, ColumnSpec>;
 

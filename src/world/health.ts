@@ -13,7 +13,8 @@
  * | down | ok | successes + 1 | at the threshold up: held, then ramping |
  *
  * A frozen endpoint counts but does not change; when the freeze ends it becomes at once what its
- * counters say, and a hold or ramp goes on from where it stood.
+ * counters say, a hold that has run out ends, and a ramp goes on from where it stood. So it is
+ * after silence, too.
  */
 import { limits } from "../limits.ts";
 import type { EndpointIndex } from "../policy/policy.ts";
@@ -250,7 +251,7 @@ function restore(draft: Draft, row: number): void {
   });
 }
 
-/** A hold or ramp that stood still goes on from where it stood. */
+/** After a standstill: a hold that has run out ends now, a ramp goes on from where it stood. */
 function resumeReturn(draft: Draft, row: number): void {
   const { endpoints } = draft;
   const availability = endpoints.availability[row]!;

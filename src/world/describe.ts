@@ -1,0 +1,234 @@
+/**
+ * World -> what `rhumb world` shows: what is believed of each endpoint, since when and why, and
+ * what the operator said. `describeWorld` gives data for `--json`, `printWorld` makes text of it.
+ */
+import { limits } from "../limits.ts";
+import type { EndpointIndex, Policy, ServiceIndex } from "../policy/policy.ts";
+import type { EndpointState } from "./event.ts";
+import { type FailureCode, failureAt } from "./failures.ts";
+import { rampStepMs, stateOf } from "./health.ts";
+import { forced, type Override, type OverrideKind, type World } from "./world.ts";
+
+/** Ages and remainders are milliseconds; null where there is none. */
+export interface EndpointDescription {
+  readonly endpoint: string;
+  readonly state: EndpointState;
+  /** The operator's word; null for none. */
+  readonly forced: OverrideKind | null;
+  readonly frozen: boolean;
+  readonly quarantined: boolean;
+  readonly lastGood: boolean;
+  /** Of 256: 0 while held, less than 256 while ramping. */
+  readonly availability: number;
+  readonly weight: number;
+  readonly failures: number;
+  readonly successes: number;
+  readonly flaps: number;
+  readonly lastFailure: FailureCode | null;
+  readonly latencyMs: number | null;
+  readonly changedAgeMs: number | null;
+  readonly resultAgeMs: number | null;
+  readonly holdLeftMs: number | null;
+  readonly rampLeftMs: number | null;
+  readonly addresses: readonly string[];
+  readonly addressesAgeMs: number | null;
+  /** Why the addresses are old; null while they are not. */
+  readonly addressesStale: string | null;
+}
+
+export interface PoolDescription {
+  readonly pool: string;
+  readonly region: string;
+  readonly standby: "no" | "inactive" | "active" | "auto";
+  readonly endpoints: readonly EndpointDescription[];
+}
+
+export interface ServiceDescription {
+  readonly service: string;
+  readonly ttlSeconds: number;
+  readonly pools: readonly PoolDescription[];
+}
+
+export interface WorldDescription {
+  readonly policyDigest: string;
+  readonly generation: number;
+  readonly ageMs: number;
+  readonly services: readonly ServiceDescription[];
+  readonly overrides: readonly (Override & { readonly leftMs: number })[];
+}
+
+const forcedWords: readonly (OverrideKind | null)[] = [null, "force-up", "force-down", "drain"];
+
+export function describeWorld(policy: Policy, world: World, nowMs: number): WorldDescription {
+  const services = policy.services.map((service, serviceIndex): ServiceDescription => {
+    const pools = policy.pools.slice(service.firstPool, service.firstPool + service.poolCount);
+    return {
+      service: service.name,
+      ttlSeconds: world.services.ttlSeconds[serviceIndex as ServiceIndex]!,
+      pools: pools.map((pool, ordinal) => ({
+        pool: pool.name,
+        region: policy.regions[pool.region]!.name,
+        standby: standbyWord(pool.standby, world.pools.active[service.firstPool + ordinal]!),
+        endpoints: Array.from({ length: pool.endpointCount }, (_, i) =>
+          describeEndpoint(policy, world, {
+            row: (pool.firstEndpoint + i) as EndpointIndex,
+            nowMs,
+          }),
+        ),
+      })),
+    };
+  });
+  return {
+    policyDigest: world.policyDigest,
+    generation: world.generation,
+    ageMs: Math.max(0, nowMs - world.at),
+    services,
+    overrides: world.overrides.map((override) => ({
+      ...override,
+      leftMs: Math.max(0, override.expiresAt - nowMs),
+    })),
+  };
+}
+
+function standbyWord(kind: "no" | "manual" | "auto", active: number): PoolDescription["standby"] {
+  if (kind !== "manual") return kind;
+  return active === 1 ? "active" : "inactive";
+}
+
+function describeEndpoint(
+  policy: Policy,
+  world: World,
+  options: { readonly row: EndpointIndex; readonly nowMs: number },
+): EndpointDescription {
+  const { row, nowMs } = options;
+  const { name, weight, pool } = policy.endpoints[row]!;
+  const { endpoints } = world;
+  const { rampMs } = policy.services[policy.pools[pool]!.service]!;
+  const state = stateOf(endpoints, row);
+  const age = (time: number): number | null => (time === 0 ? null : Math.max(0, nowMs - time));
+  const left = (time: number): number => Math.max(0, time - nowMs);
+  const latencyMs = endpoints.latencyMs[row]!;
+  const resolved = world.resolved.get(row);
+  const full = endpoints.rampFrom[row]! + rampStepMs(rampMs, limits.availabilityFull);
+  return {
+    endpoint: name,
+    state,
+    forced: forcedWords[endpoints.forced[row] ?? forced.none] ?? null,
+    frozen: endpoints.frozen[row] === 1,
+    quarantined: endpoints.quarantined[row] === 1,
+    lastGood: endpoints.lastGood[row] === 1,
+    availability: endpoints.availability[row]!,
+    weight,
+    failures: endpoints.failures[row]!,
+    successes: endpoints.successes[row]!,
+    flaps: endpoints.flaps[row]!,
+    lastFailure: endpoints.failure[row] === 0 ? null : failureAt(endpoints.failure[row]!),
+    latencyMs: Number.isNaN(latencyMs) ? null : Math.round(latencyMs * 1000) / 1000,
+    changedAgeMs: age(endpoints.changedAt[row]!),
+    resultAgeMs: age(endpoints.lastResultAt[row]!),
+    holdLeftMs: state === "held" ? left(endpoints.holdUntil[row]!) : null,
+    rampLeftMs: state === "ramping" ? left(full) : null,
+    addresses: resolved === undefined ? [] : [...resolved.ipv4, ...resolved.ipv6].map(addressText),
+    addressesAgeMs: resolved === undefined ? null : age(resolved.resolvedAt),
+    addressesStale:
+      resolved === undefined || resolved.staleReason === "" ? null : resolved.staleReason,
+  };
+}
+
+/** Dotted, or the eight groups of an IPv6 address with its longest run of zeros cut (RFC 5952). */
+export function addressText(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join(".");
+  const groups = Array.from({ length: 8 }, (_, i) => bytes[2 * i]! * 256 + bytes[2 * i + 1]!);
+  let start = 0;
+  let length = 0;
+  for (let i = 0; i < 8; i++) {
+    let run = 0;
+    while (i + run < 8 && groups[i + run] === 0) run++;
+    if (run > length) [start, length] = [i, run];
+  }
+  const hex = (part: readonly number[]): string =>
+    part.map((group) => group.toString(16)).join(":");
+  if (length < 2) return hex(groups);
+  return `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
+}
+
+/** `850ms`, `3.2s`, `2m05s`, `1h02m`. */
+export function durationText(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)}ms`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)}s`;
+  const seconds = Math.round(ms / 1000);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${two(seconds % 60)}s`;
+  return `${Math.floor(seconds / 3600)}h${two(Math.floor((seconds % 3600) / 60))}m`;
+}
+
+export function printWorld(description: WorldDescription): string {
+  const lines = [
+    `policy ${description.policyDigest.slice(0, 12)} generation ${description.generation}, ${durationText(description.ageMs)} old`,
+  ];
+  for (const { service, ttlSeconds, pools } of description.services) {
+    lines.push("", `${service}  (ttl ${ttlSeconds}s)`);
+    const rows = pools.flatMap(({ pool, standby, endpoints }) =>
+      endpoints.map((endpoint) => [
+        pool,
+        endpoint.endpoint,
+        stateText(endpoint),
+        endpoint.changedAgeMs === null ? "-" : `for ${durationText(endpoint.changedAgeMs)}`,
+        notes(endpoint, standby).join(", "),
+      ]),
+    );
+    lines.push(...table(rows));
+  }
+  if (description.overrides.length > 0) lines.push("", "overrides");
+  lines.push(
+    ...table(
+      description.overrides.map(({ kind, target, leftMs, author, reason, id }) => [
+        kind,
+        target,
+        `${durationText(leftMs)} left`,
+        `by ${author}: ${reason}`,
+        id,
+      ]),
+    ),
+  );
+  // Names, reasons and authors come from people: nothing of them may drive a terminal.
+  return `${lines.map((line) => line.replace(/\p{Cc}/gu, "?")).join("\n")}\n`;
+}
+
+function stateText(endpoint: EndpointDescription): string {
+  if (endpoint.state === "held") return `held, ${durationText(endpoint.holdLeftMs ?? 0)} left`;
+  if (endpoint.state !== "ramping") return endpoint.state;
+  const percent = Math.floor((endpoint.availability * 100) / limits.availabilityFull);
+  return `ramping ${percent}%, ${durationText(endpoint.rampLeftMs ?? 0)} left`;
+}
+
+function notes(endpoint: EndpointDescription, standby: PoolDescription["standby"]): string[] {
+  const found: string[] = [];
+  const add = (holds: boolean, text: string): void => {
+    if (holds) found.push(text);
+  };
+  add(endpoint.forced !== null, endpoint.forced ?? "");
+  add(endpoint.frozen, "frozen");
+  add(endpoint.quarantined, "quarantined");
+  add(standby !== "no", `standby ${standby}`);
+  add(endpoint.weight === 0, "weight 0");
+  const counting = endpoint.failures > 0 && endpoint.state !== "down";
+  add(counting, `${endpoint.failures} failed`);
+  add(endpoint.state === "down" && endpoint.successes > 0, `${endpoint.successes} ok in a row`);
+  add(counting || endpoint.state === "down", endpoint.lastFailure ?? "");
+  add(endpoint.flaps > 1, `went down ${endpoint.flaps} times`);
+  add(endpoint.latencyMs !== null, `${endpoint.latencyMs?.toFixed(1)}ms`);
+  add(endpoint.resultAgeMs !== null, `seen ${durationText(endpoint.resultAgeMs ?? 0)} ago`);
+  add(endpoint.addresses.length > 0, endpoint.addresses.join(" "));
+  add(endpoint.addressesStale !== null, `addresses old: ${endpoint.addressesStale}`);
+  return found.filter((text) => text !== "");
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    rows.reduce((widest, row) => Math.max(widest, row[column]!.length), 0),
+  );
+  return rows.map((row) =>
+    `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ")}`.trimEnd(),
+  );
+}
