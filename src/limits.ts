@@ -6,9 +6,14 @@ import { assert } from "./errors.ts";
 
 export const limits = {
   /** Configuration text. */
-  configFileBytesMax: 32 * 1024 * 1024,
+  configFileBytesMax: 16 * 1024 * 1024,
+  /** All files of a folder together; parsing takes about a hundred times that in memory. */
+  configBytesMax: 32 * 1024 * 1024,
   configFilesMax: 1024,
-  yamlAliasesMax: 100,
+  /** What aliases stand for, counted whole each time. */
+  yamlAliasedNodesMax: 1_000_000,
+  /** Syntax errors reported of one file: after the first few they are echoes. */
+  yamlErrorsMax: 20,
   yamlDepthMax: 40,
   /** The model. */
   regionsMax: 64,
@@ -34,6 +39,8 @@ export const limits = {
   spanLeavesMax: 4096,
   /** DNS. */
   dnsUdpPayload: 1232,
+  /** A longer datagram is cut by the kernel, and what is left of it is no message. */
+  dnsRequestBytesMax: 4096,
   dnsPlainUdpPayload: 512,
   dnsMessageBytesMax: 65_535,
   dnsNameBytesMax: 255,
@@ -65,6 +72,13 @@ export const limits = {
   probeStartsPerSecondMax: 2500,
   /** Each start is later than its place in the schedule by a random part of interval / 16. */
   probeJitterMsMax: 250,
+  /** Probes whose traces survive a crash of the prober, and origins that may be under suspicion. */
+  journalSlots: 8192,
+  suspectsMax: 8192,
+  /** Processes in which suspects are probed; how long one has to behave; how long quarantine is. */
+  sandboxesMax: 4,
+  probationMs: 60_000,
+  quarantineMs: 3_600_000,
   /** Host names of endpoints: addresses kept of each, look-ups at once, and how often. */
   resolvedAddressesMax: 16,
   lookUpsInFlightMax: 64,
@@ -122,3 +136,5 @@ assert(limits.shareTotal > limits.endpointsPerServiceMax, "every answer can have
 assert(limits.metricRowsMax >= limits.endpointsMax, "every endpoint can have its own metric row");
 assert(limits.probesInFlightSlowMax < limits.probesInFlightMax, "mute origins cannot stop probing");
 assert(limits.probesPerOriginMax > 1, "a failure can be confirmed while a probe is under way");
+assert(limits.journalSlots > limits.probesInFlightMax, "every probe under way leaves a trace");
+assert(limits.sandboxesMax > 2, "both halves of a group and the rest can run at once");
