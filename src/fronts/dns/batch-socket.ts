@@ -1,0 +1,334 @@
+/**
+ * A UDP socket that receives and sends datagrams in batches (recvmmsg, sendmmsg), on memory mapped
+ * once outside the JS heap. Used by the DNS workers on Linux; node:dgram (server.ts) serves
+ * elsewhere with the same answer function. The reply leaves from the address that was asked: on a
+ * wildcard socket by IP_PKTINFO / IPV6_PKTINFO (RFC 3542 6.2), on others by the kernel.
+ *
+ * One slot a datagram. A slot's parts lie in one mapping:
+ *   receive: mmsghdr, iovec, sockaddr, control, bytes; send: mmsghdr, iovec, control, bytes.
+ */
+
+import type { Libc, Mapping } from "../../lib/libc.ts";
+import { limits } from "../../limits.ts";
+
+/** <bits/socket.h>, <netinet/in.h>; the same on x86-64 and arm64. */
+const os = {
+  inet: 2,
+  inet6: 10,
+  datagram: 2,
+  closeOnExec: 0o2000000,
+  solSocket: 1,
+  reusePort: 15,
+  receiveBuffer: 8,
+  sendBuffer: 7,
+  receiveTimeout: 20,
+  overflowCount: 40,
+  ip: 0,
+  ipPacketInfo: 8,
+  ipMtuDiscover: 10,
+  ipv6: 41,
+  ipv6Only: 26,
+  ipv6ReceivePacketInfo: 49,
+  ipv6PacketInfo: 50,
+  ipv6MtuDiscover: 23,
+  /** IP_PMTUDISC_OMIT: ignore path MTU messages, which anyone can forge. */
+  omitMtu: 5,
+  waitForOne: 0x10000,
+  dontWait: 0x40,
+} as const;
+
+const errnoAgain = 11;
+const errnoInterrupted = 4;
+
+const headerBytes = 64;
+const vectorBytes = 16;
+const nameBytes = 32;
+const controlBytes = 64;
+const controlHeaderBytes = 16;
+/** CMSG_LEN and CMSG_SPACE of in_pktinfo (12 bytes) and in6_pktinfo (20). */
+const packetInfo4 = { length: 28, space: 32 };
+const packetInfo6 = { length: 36, space: 40 };
+
+export interface BatchSocketOptions {
+  readonly family: 4 | 6;
+  /** 4 or 16 bytes, network order. */
+  readonly address: Uint8Array;
+  readonly port: number;
+  readonly batch: number;
+  readonly receiveBufferBytes: number;
+  readonly sendBufferBytes: number;
+  /** How long `receive` waits for a first datagram. */
+  readonly waitMs: number;
+}
+
+export interface BatchSocket {
+  readonly port: number;
+  /** Views of the slots' bytes: request i, and where its response is to be written. */
+  readonly requests: readonly Uint8Array[];
+  readonly responses: readonly Uint8Array[];
+  /** Bytes of request i, after `receive`. */
+  readonly lengths: Uint32Array;
+  /** Four words a slot, most significant first; an IPv4 client has its address in the first. */
+  readonly clients: Uint32Array;
+  /** Datagrams the kernel dropped because the socket's queue was full, since it was opened. */
+  dropped(): number;
+  /** Waits for a first datagram, takes what else is there, returns how many; 0: none came. */
+  receive(): number;
+  /** Queues the response of slot `slot`, `length` bytes, to whoever asked it. */
+  queue(slot: number, length: number): void;
+  /** Sends what is queued; returns how many the kernel did not take. */
+  flush(): number;
+  close(): void;
+}
+
+export type OpenResult =
+  | { readonly ok: true; readonly socket: BatchSocket }
+  | { readonly ok: false; readonly call: string; readonly errno: number };
+
+interface Layout {
+  readonly receiveHeaders: number;
+  readonly receiveVectors: number;
+  readonly names: number;
+  readonly receiveControls: number;
+  readonly requests: number;
+  readonly sendHeaders: number;
+  readonly sendVectors: number;
+  readonly sendControls: number;
+  readonly responses: number;
+  readonly scratch: number;
+  readonly total: number;
+}
+
+/** Offsets of the parts in the mapping: arrays of one kind lie together, as the kernel wants. */
+function layoutOf(batch: number): Layout {
+  let total = 0;
+  const take = (bytes: number): number => {
+    const at = total;
+    total += Math.ceil(bytes / 64) * 64;
+    return at;
+  };
+  return {
+    receiveHeaders: take(batch * headerBytes),
+    receiveVectors: take(batch * vectorBytes),
+    names: take(batch * nameBytes),
+    receiveControls: take(batch * controlBytes),
+    requests: take(batch * limits.dnsRequestBytesMax),
+    sendHeaders: take(batch * headerBytes),
+    sendVectors: take(batch * vectorBytes),
+    sendControls: take(batch * controlBytes),
+    responses: take(batch * limits.dnsUdpPayload),
+    scratch: take(64),
+    get total() {
+      return total;
+    },
+  };
+}
+
+/** A 64-bit pointer or length as two little-endian words. */
+function writePointer(words: Uint32Array, at: number, value: number): void {
+  words[at >> 2] = value >>> 0;
+  words[(at >> 2) + 1] = Math.floor(value / 0x1_0000_0000);
+}
+
+function views(memory: ArrayBuffer, options: { at: number; bytes: number; count: number }) {
+  return Array.from(
+    { length: options.count },
+    (_, i) => new Uint8Array(memory, options.at + i * options.bytes, options.bytes),
+  );
+}
+
+export function openBatchSocket(libc: Libc, options: BatchSocketOptions): OpenResult {
+  const { batch, family } = options;
+  const layout = layoutOf(batch);
+  const mapping = libc.mapMemory(layout.total);
+  const words = new Uint32Array(mapping.memory);
+  const opened = openBound(libc, { mapping, layout, words, options });
+  if (!opened.ok) return opened;
+  const { fd, port, isWildcard } = opened;
+
+  const base = mapping.address;
+  const control = isWildcard ? controlBytes : 24;
+  for (let slot = 0; slot < batch; slot++) {
+    const header = layout.receiveHeaders + slot * headerBytes;
+    const vector = layout.receiveVectors + slot * vectorBytes;
+    writePointer(words, header, base + layout.names + slot * nameBytes);
+    writePointer(words, header + 16, base + vector);
+    writePointer(words, header + 24, 1);
+    writePointer(words, header + 32, base + layout.receiveControls + slot * controlBytes);
+    writePointer(words, vector, base + layout.requests + slot * limits.dnsRequestBytesMax);
+    writePointer(words, vector + 8, limits.dnsRequestBytesMax);
+    words[(header + 8) >> 2] = nameBytes;
+    words[(header + 40) >> 2] = control;
+  }
+
+  const lengths = new Uint32Array(batch);
+  const clients = new Uint32Array(batch * 4);
+  const swap = (word: number): number =>
+    ((word >>> 24) | ((word >>> 8) & 0xff00) | ((word & 0xff00) << 8) | (word << 24)) >>> 0;
+  const receiveHeaders = base + layout.receiveHeaders;
+  const sendHeaders = base + layout.sendHeaders;
+  const clientWords = family === 4 ? 1 : 4;
+  const clientAt = family === 4 ? 4 : 8;
+  let overflow = 0;
+  let queued = 0;
+  let touched = batch;
+
+  /** Control messages of one datagram: the drop counter, and where the packet was sent to. */
+  const readControl = (slot: number, length: number): number => {
+    let at = layout.receiveControls + slot * controlBytes;
+    const end = at + length;
+    let found = 0;
+    for (let steps = 0; steps < 4 && at + controlHeaderBytes <= end; steps++) {
+      const bytes = words[at >> 2]!;
+      if (bytes < controlHeaderBytes) break;
+      const level = words[(at + 8) >> 2]!;
+      const type = words[(at + 12) >> 2]!;
+      if (level === os.solSocket && type === os.overflowCount) {
+        overflow = words[(at + controlHeaderBytes) >> 2]!;
+      } else if (level !== os.solSocket) found = at;
+      at += (bytes + 7) & ~7;
+    }
+    return found;
+  };
+
+  /** Copies the packet info of a request into the control message of its reply. */
+  const replyControl = (header: number, from: number): void => {
+    const to = layout.sendControls + ((header - layout.sendHeaders) / headerBytes) * controlBytes;
+    const info = family === 4 ? packetInfo4 : packetInfo6;
+    for (let i = 0; i < info.space; i += 4) words[(to + i) >> 2] = words[(from + i) >> 2]!;
+    // Source address only: the route, not the interface the query came in by, picks the way out.
+    if (family === 4) words[(to + controlHeaderBytes) >> 2] = 0;
+    writePointer(words, header + 32, base + to);
+    words[(header + 40) >> 2] = info.space;
+  };
+
+  const socket: BatchSocket = {
+    port,
+    requests: views(mapping.memory, {
+      at: layout.requests,
+      bytes: limits.dnsRequestBytesMax,
+      count: batch,
+    }),
+    responses: views(mapping.memory, {
+      at: layout.responses,
+      bytes: limits.dnsUdpPayload,
+      count: batch,
+    }),
+    lengths,
+    clients,
+    dropped: () => overflow,
+    receive() {
+      for (let slot = 0; slot < touched; slot++) {
+        const header = (layout.receiveHeaders + slot * headerBytes) >> 2;
+        words[header + 2] = nameBytes;
+        words[header + 10] = control;
+      }
+      queued = 0;
+      const got = libc.recvmmsg(fd, receiveHeaders, batch, os.waitForOne, 0);
+      touched = got < 0 ? 0 : got;
+      for (let slot = 0; slot < touched; slot++) {
+        const header = (layout.receiveHeaders + slot * headerBytes) >> 2;
+        lengths[slot] = words[header + 14]!;
+        const name = (layout.names + slot * nameBytes + clientAt) >> 2;
+        for (let i = 0; i < clientWords; i++) clients[slot * 4 + i] = swap(words[name + i]!);
+      }
+      return touched;
+    },
+    queue(slot, length) {
+      const header = layout.sendHeaders + queued * headerBytes;
+      const vector = layout.sendVectors + queued * vectorBytes;
+      const request = (layout.receiveHeaders + slot * headerBytes) >> 2;
+      writePointer(words, header, base + layout.names + slot * nameBytes);
+      words[(header + 8) >> 2] = words[request + 2]!;
+      writePointer(words, header + 16, base + vector);
+      writePointer(words, header + 24, 1);
+      writePointer(words, vector, base + layout.responses + slot * limits.dnsUdpPayload);
+      writePointer(words, vector + 8, length);
+      const from = readControl(slot, words[request + 10]!);
+      if (from > 0) replyControl(header, from);
+      else words[(header + 40) >> 2] = 0;
+      queued += 1;
+    },
+    flush() {
+      let sent = 0;
+      // A full send buffer or an unreachable client stops the call at that datagram: skip it, as a
+      // resolver asks again, and a blocking send would stall every other client.
+      for (let steps = 0; sent < queued && steps < batch; steps++) {
+        const taken = libc.sendmmsg(
+          fd,
+          sendHeaders + sent * headerBytes,
+          queued - sent,
+          os.dontWait,
+        );
+        if (taken > 0) sent += taken;
+        else if (libc.errno() !== errnoInterrupted) {
+          if (libc.errno() === errnoAgain) break;
+          sent += 1;
+        }
+      }
+      const lost = queued - sent;
+      queued = 0;
+      return lost;
+    },
+    close() {
+      libc.close(fd);
+    },
+  };
+  return { ok: true, socket };
+}
+
+type Bound =
+  | { readonly ok: true; readonly fd: number; readonly port: number; readonly isWildcard: boolean }
+  | { readonly ok: false; readonly call: string; readonly errno: number };
+
+function openBound(
+  libc: Libc,
+  given: { mapping: Mapping; layout: Layout; words: Uint32Array; options: BatchSocketOptions },
+): Bound {
+  const { mapping, layout, words, options } = given;
+  const { family } = options;
+  const bytes = new Uint8Array(mapping.memory);
+  const scratch = mapping.address + layout.scratch;
+  const at = layout.scratch;
+  const isWildcard = options.address.every((byte) => byte === 0);
+  const fd = libc.socket(family === 4 ? os.inet : os.inet6, os.datagram | os.closeOnExec, 0);
+  if (fd < 0) return { ok: false, call: "socket", errno: libc.errno() };
+  const fail = (call: string): Bound => {
+    const errno = libc.errno();
+    libc.close(fd);
+    return { ok: false, call, errno };
+  };
+  const set = (level: number, name: number, value: number): boolean => {
+    words[at >> 2] = value;
+    return libc.setsockopt(fd, level, name, scratch, 4) === 0;
+  };
+  if (!set(os.solSocket, os.reusePort, 1)) return fail("SO_REUSEPORT");
+  set(os.solSocket, os.receiveBuffer, options.receiveBufferBytes);
+  set(os.solSocket, os.sendBuffer, options.sendBufferBytes);
+  set(os.solSocket, os.overflowCount, 1);
+  if (family === 4) {
+    set(os.ip, os.ipMtuDiscover, os.omitMtu);
+    if (isWildcard && !set(os.ip, os.ipPacketInfo, 1)) return fail("IP_PKTINFO");
+  } else {
+    set(os.ipv6, os.ipv6Only, 1);
+    set(os.ipv6, os.ipv6MtuDiscover, os.omitMtu);
+    if (isWildcard && !set(os.ipv6, os.ipv6ReceivePacketInfo, 1)) return fail("IPV6_RECVPKTINFO");
+  }
+  words[at >> 2] = Math.floor(options.waitMs / 1000);
+  words[(at >> 2) + 1] = 0;
+  words[(at >> 2) + 2] = (options.waitMs % 1000) * 1000;
+  words[(at >> 2) + 3] = 0;
+  if (libc.setsockopt(fd, os.solSocket, os.receiveTimeout, scratch, 16) !== 0) {
+    return fail("SO_RCVTIMEO");
+  }
+  bytes.fill(0, at, at + 32);
+  bytes[at] = family === 4 ? os.inet : os.inet6;
+  bytes[at + 2] = options.port >> 8;
+  bytes[at + 3] = options.port & 0xff;
+  bytes.set(options.address, at + (family === 4 ? 4 : 8));
+  if (libc.bind(fd, scratch, family === 4 ? 16 : 28) !== 0) return fail("bind");
+  words[(at >> 2) + 10] = 28;
+  if (libc.getsockname(fd, scratch, scratch + 40) !== 0) return fail("getsockname");
+  const port = (bytes[at + 2]! << 8) | bytes[at + 3]!;
+  return { ok: true, fd, port, isWildcard };
+}
