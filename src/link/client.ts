@@ -21,8 +21,8 @@ import {
   responseSchema,
 } from "./messages.ts";
 
-export type WorldFrame = Extract<Response, { type: "world" }>;
-export type ChangeFrame = Extract<Response, { type: "change" }>;
+export type WorldMessage = Extract<Response, { type: "world" }>;
+export type ChangeMessage = Extract<Response, { type: "change" }>;
 
 export type RequestResult<Name extends CommandName> =
   | { readonly ok: true; readonly value: CommandReply<Name> }
@@ -74,9 +74,9 @@ export function request<Name extends CommandName>(
 }
 
 export interface WorldHandlers {
-  onWorld(frame: WorldFrame): void;
+  onWorld(frame: WorldMessage): void;
   /** Follows the frame before it without a gap. */
-  onChange(frame: ChangeFrame): void;
+  onChange(frame: ChangeMessage): void;
   /** The stream stands, or is lost and why; each once per turn. */
   onState?(connected: boolean, message: string): void;
 }
@@ -113,7 +113,10 @@ export function subscribeWorld(
       at = frame;
       handlers.onWorld(frame);
     } else if (frame.type === "change" && at !== undefined) {
-      if (frame.policyDigest === at.policyDigest && frame.after === at.generation) {
+      const same = frame.policyDigest === at.policyDigest;
+      // A World sent between a step and its publication holds the change already.
+      if (same && frame.generation <= at.generation) return;
+      if (same && frame.after === at.generation) {
         at = frame;
         handlers.onChange(frame);
       } else resync();

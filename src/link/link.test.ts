@@ -7,6 +7,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { simulatedEntropy, systemEntropy } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
+import { endpointColumns, newColumns, poolColumns, serviceColumns } from "../world/columns.ts";
+import { applyChanges, decodeWorld } from "../world/frame.ts";
 import type { World } from "../world/world.ts";
 import { reconnectMs, request, subscribeWorld } from "./client.ts";
 import { lineReader } from "./lines.ts";
@@ -41,26 +43,54 @@ async function serving(
   }
 }
 
-/** A World of which only what link/ reads is there; `pad` makes it long. */
-function publisherOf(path: string, pad = ""): Promise<{ publisher: WorldPublisher; state: State }> {
-  const state: State = { generation: 0, encodings: 0, policyDigest: digest };
-  const world = (): World => ({ ...state }) as unknown as World;
-  const options = { path, getWorld: world, handlers: {}, onError: () => undefined };
-  const encode = (now: World): unknown => {
-    state.encodings += 1;
-    return { generation: now.generation, pad };
+/** A World without rows, whose reasons make it long. */
+function worldOf(generation: number, pad = ""): World {
+  const override = { id: "1", kind: "drain", target: "region:x", reason: pad, author: "" } as const;
+  return {
+    policyDigest: digest,
+    generation,
+    at: 1,
+    nextAt: 0,
+    watchedSince: 1,
+    endpoints: newColumns(endpointColumns, 0),
+    pools: newColumns(poolColumns, 0),
+    services: newColumns(serviceColumns, 0),
+    resolved: new Map(),
+    overrides: pad === "" ? [] : [{ ...override, createdAt: 1, expiresAt: 2 }],
   };
-  return publishWorld({ ...options, encode }).then((publisher) => ({ publisher, state }));
-}
-interface State {
-  generation: number;
-  encodings: number;
-  policyDigest: string;
 }
 
-function step(publisher: WorldPublisher, state: State, pad = ""): void {
-  const after = state.generation++;
-  publisher.publish({ policyDigest: digest, after, generation: state.generation, change: { pad } });
+interface Published {
+  readonly publisher: WorldPublisher;
+  world: World;
+}
+
+async function published(path: string): Promise<Published> {
+  const state = { world: worldOf(0) };
+  const options = { path, getWorld: () => state.world, handlers: {}, onError: () => undefined };
+  return Object.assign(state, { publisher: await publishWorld(options) });
+}
+
+const noRows = { changed: [], changedPools: [], changedServices: [] };
+
+function step(state: Published, pad = ""): void {
+  state.world = worldOf(state.world.generation + 1, pad);
+  state.publisher.publish(state.world, { ...noRows, overrideChanges: [1] });
+}
+
+/** What a subscription hears, in words. */
+function listening(path: string): { seen: string[]; close: () => void } {
+  const seen: string[] = [];
+  const subscription = subscribeWorld(
+    path,
+    {
+      onWorld: (frame) => seen.push(`world ${frame.generation}`),
+      onChange: (frame) => seen.push(`change ${frame.generation}`),
+      onState: (connected) => seen.push(connected ? "connected" : "lost"),
+    },
+    { entropy, name: "test" },
+  );
+  return { seen, close: () => subscription.close() };
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
@@ -217,112 +247,107 @@ void test("serveSocket() dismisses rubbish, long frames, other protocols and flo
 
 void test("subscribeWorld() gets World whole, then each change in order", async () => {
   await inFolder(async (path) => {
-    const { publisher, state } = await publisherOf(path);
-    const seen: string[] = [];
+    const state = await published(path);
+    const { seen, close } = listening(path);
+    await until("the first World", () => seen.length === 2);
+    step(state);
+    step(state);
+    await until("both changes", () => seen.length === 4);
+    assert.deepEqual(seen, ["connected", "world 0", "change 1", "change 2"]);
+    close();
+    await state.publisher.close();
+  });
+});
+
+void test("subscribeWorld() applies to what it was given: the whole and the changes agree", async () => {
+  await inFolder(async (path) => {
+    const state = await published(path);
+    let world: World | undefined;
     const subscription = subscribeWorld(
       path,
       {
-        onWorld: (frame) => seen.push(`world ${frame.generation}`),
-        onChange: (frame) => seen.push(`change ${frame.generation}`),
+        onWorld: (message) => {
+          world = decodeWorld(message.world);
+        },
+        onChange: (message) => {
+          world = world && applyChanges(world, message.change);
+        },
       },
       { entropy, name: "test" },
     );
-    await until("the first World", () => seen.length === 1);
-    step(publisher, state);
-    step(publisher, state);
-    await until("both changes", () => seen.length === 3);
-    assert.deepEqual(seen, ["world 0", "change 1", "change 2"]);
+    await until("the first World", () => world !== undefined);
+    step(state, "why");
+    await until("the change", () => world?.generation === 1);
+    assert.deepEqual(world, state.world);
     subscription.close();
-    await publisher.close();
+    await state.publisher.close();
   });
 });
 
 void test("subscribeWorld() asks for a whole World after a gap, and drops changes until", async () => {
   await inFolder(async (path) => {
-    const { publisher, state } = await publisherOf(path);
-    const seen: string[] = [];
-    const subscription = subscribeWorld(
-      path,
-      {
-        onWorld: (frame) => seen.push(`world ${frame.generation}`),
-        onChange: (frame) => seen.push(`change ${frame.generation}`),
-      },
-      { entropy, name: "test" },
-    );
-    await until("the first World", () => seen.length === 1);
-    state.generation = 5;
-    step(publisher, state);
-    step(publisher, state);
-    await until("the second World", () => seen.length === 2);
-    assert.deepEqual(seen, ["world 0", "world 7"]);
-    subscription.close();
-    await publisher.close();
+    let generation = 0;
+    const server = await serveSocket(path, {
+      handlers: {},
+      onError: () => undefined,
+      worldFrame: () => encodeFrame({ type: "world", policyDigest: digest, generation, world: {} }),
+    });
+    const change = (after: number): void => {
+      generation = after + 1;
+      server.broadcast({ type: "change", policyDigest: digest, after, generation, change: {} });
+    };
+    const { seen, close } = listening(path);
+    await until("the first World", () => seen.length === 2);
+    for (const after of [0, 4, 5]) change(after);
+    await until("the second World", () => seen.length === 4);
+    change(6);
+    await until("the change after it", () => seen.length === 5);
+    assert.deepEqual(seen, ["connected", "world 0", "change 1", "world 6", "change 7"]);
+    close();
+    await server.close();
   });
 });
 
 void test("subscribeWorld() comes back when the server does, and says both", async () => {
   await inFolder(async (path) => {
-    const states: boolean[] = [];
-    let worlds = 0;
-    const subscription = subscribeWorld(
-      path,
-      {
-        onWorld: () => worlds++,
-        onChange: () => undefined,
-        onState: (connected) => states.push(connected),
-      },
-      { entropy, name: "test" },
-    );
+    const { seen, close } = listening(path);
     for (let turn = 1; turn <= 2; turn++) {
-      const { publisher } = await publisherOf(path);
-      await until("a World", () => worlds === turn);
+      const { publisher } = await published(path);
+      await until("a World", () => seen.length === 3 * turn - 1);
       await publisher.close();
-      await until("the loss of it", () => states.length === 2 * turn);
+      await until("the loss of it", () => seen.length === 3 * turn);
     }
-    assert.deepEqual(states, [true, false, true, false]);
-    subscription.close();
+    const once = ["connected", "world 0", "lost"];
+    assert.deepEqual(seen, [...once, ...once]);
+    close();
   });
 });
 
 void test("publishWorld() gives a stopped reader one whole World, not every change", async () => {
   await inFolder(async (path) => {
-    const { publisher, state } = await publisherOf(path);
+    const state = await published(path);
     const socket = await raw(path);
     socket.pause();
     socket.write(
       encodeFrame({ type: "hello", protocol: protocolVersion, name: "slow", subscribe: true }),
     );
-    await until("the subscription", () => publisher.subscribers() === 1);
+    await until("the subscription", () => state.publisher.subscribers() === 1);
     const pad = "x".repeat(1024 * 1024);
     const steps = (4 * limits.linkQueueBytesMax) / pad.length;
-    for (let i = 0; i < steps; i++) step(publisher, state, pad);
+    for (let i = 0; i < steps; i++) step(state, pad);
+    state.world = worldOf(state.world.generation);
     let bytes = 0;
     let tail = "";
     socket.on("data", (chunk) => {
       bytes += chunk.length;
-      tail = (tail + chunk).slice(-200);
+      tail = (tail + chunk).slice(-2000);
     });
     socket.resume();
     await until("the whole World", () => tail.includes(`{"type":"world"`));
     assert.ok(bytes < 2 * limits.linkQueueBytesMax, `${bytes} bytes were kept`);
     assert.ok(tail.includes(`"generation":${steps},"world"`), tail);
     socket.destroy();
-    await publisher.close();
-  });
-});
-
-void test("publishWorld() encodes World once for all who subscribe", async () => {
-  await inFolder(async (path) => {
-    const { publisher, state } = await publisherOf(path);
-    let worlds = 0;
-    const handlers = { onWorld: () => worlds++, onChange: () => undefined };
-    const subscriptions = [1, 2, 3].map(() =>
-      subscribeWorld(path, handlers, { entropy, name: "test" }),
-    );
-    await until("three Worlds", () => worlds === 3);
-    assert.equal(state.encodings, 1);
-    for (const subscription of subscriptions) subscription.close();
-    await publisher.close();
+    await state.publisher.close();
   });
 });
 

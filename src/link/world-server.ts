@@ -3,20 +3,17 @@
  * commands. Called by parts/observer.ts, the only writer of World on a node, after each step. Frames
  * are encoded once for all subscribers.
  */
+import { type ChangedRows, encodeChanges, encodeWorld } from "../world/frame.ts";
 import type { World } from "../world/world.ts";
 import { encodeFrame } from "./messages.ts";
 import { type CommandHandlers, serveSocket } from "./server.ts";
 
-/** What takes a reader that has generation `after` to `generation`. */
-export interface PublishedChange {
-  readonly policyDigest: string;
-  readonly after: number;
-  readonly generation: number;
-  readonly change: unknown;
-}
-
 export interface WorldPublisher {
-  publish(change: PublishedChange): void;
+  /**
+   * The rows that changed since the last call of this or of `publishFull`. Every generation is
+   * published, or the next one as a whole: readers refuse a change that does not follow.
+   */
+  publish(world: World, changes: ChangedRows): void;
   /** After a new policy, and when a change would be as long as the whole. */
   publishFull(): void;
   subscribers(): number;
@@ -27,8 +24,6 @@ export async function publishWorld(options: {
   readonly path: string;
   /** World as it is now; undefined while there is none. */
   readonly getWorld: () => World | undefined;
-  /** World for the wire: anything JSON can carry. Called once a generation. */
-  readonly encode: (world: World) => unknown;
   readonly handlers: CommandHandlers;
   readonly onError: (message: string) => void;
 }): Promise<WorldPublisher> {
@@ -39,16 +34,27 @@ export async function publishWorld(options: {
     if (now === undefined) return undefined;
     if (encoded?.digest !== now.policyDigest || encoded.generation !== now.generation) {
       const { policyDigest, generation } = now;
-      const world = options.encode(now);
+      const world = encodeWorld(now);
       const frame = encodeFrame({ type: "world", policyDigest, generation, world });
       encoded = { digest: policyDigest, generation, frame };
     }
     return encoded.frame;
   };
+  let published = options.getWorld()?.generation ?? 0;
   const server = await serveSocket(options.path, { ...options, worldFrame });
   return {
-    publish: (change) => server.broadcast({ type: "change", ...change }),
-    publishFull: () => server.broadcastWorld(),
+    publish(world, changes) {
+      const { policyDigest, generation } = world;
+      const after = published;
+      published = generation;
+      if (generation === after || server.subscribers() === 0) return;
+      const change = encodeChanges(world, changes);
+      server.broadcast({ type: "change", policyDigest, after, generation, change });
+    },
+    publishFull() {
+      published = options.getWorld()?.generation ?? published;
+      server.broadcastWorld();
+    },
     subscribers: () => server.subscribers(),
     close: () => server.close(),
   };

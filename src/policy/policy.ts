@@ -149,6 +149,14 @@ export interface RuleSet {
   readonly scope6: Uint8Array;
 }
 
+/** Where the fronts listen: `127.0.0.1:5300` or `[::1]:53`; port 0 lets the system choose. */
+export interface Listen {
+  readonly dns: readonly string[];
+  readonly redirect: readonly string[];
+  /** "" for nowhere. */
+  readonly metrics: string;
+}
+
 export interface Policy {
   /** SHA-256 (hex) over config digest, geography digest and engine version. */
   readonly digest: string;
@@ -167,4 +175,7 @@ export interface Policy {
   /** Geography locations, multiplied by the sets of rule CIDRs that cover them. 0 is unknown. */
   readonly locations: readonly Location[];
   readonly names: NameTable;
+  readonly listen: Listen;
+  /** Prefixes whose X-Forwarded-For the redirect front believes. */
+  readonly trustedProxies: readonly string[];
 }
