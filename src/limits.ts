@@ -47,6 +47,10 @@ export const limits = {
   dnsLabelBytesMax: 63,
   /** Labels and pointers read in one message: a full one of ordinary records takes a fifth. */
   dnsDecodeStepsMax: 150_000,
+  /** CNAMEs that one answer follows inside our zones; a client goes on by itself. */
+  dnsCnameHopsMax: 8,
+  /** NSID and the CHAOS texts. */
+  dnsIdentityBytesMax: 64,
   dnsZonesMax: 4096,
   dnsRecordsMax: 500_000,
   /** One RRset, uncompressed: it must fit in one message with its question and an OPT record. */
@@ -79,8 +83,7 @@ export const limits = {
   sandboxesMax: 4,
   probationMs: 60_000,
   quarantineMs: 3_600_000,
-  /** Host names of endpoints: addresses kept of each, look-ups at once, and how often. */
-  resolvedAddressesMax: 16,
+  /** Host names of endpoints: look-ups at once, and how often. */
   lookUpsInFlightMax: 64,
   lookUpTimeoutMs: 2000,
   lookUpTries: 2,
@@ -119,10 +122,32 @@ export const limits = {
   /** Restart of a part: first wait, longest wait. */
   restartMsMin: 50,
   restartMsMax: 1000,
+  /** A part that lived this long starts with the first wait again. */
+  restartStableMs: 10_000,
+  /** A part says that its loop turns; without a word for so long it is killed and started again. */
+  beatMs: 500,
+  hungMs: 5000,
+  /** Longer silence a part may announce: a start, a compilation, a new table. */
+  graceMsMax: 120_000,
+  /** At the end: for what is under way in fronts, then for each part after them. */
+  drainFrontsMs: 5000,
+  drainMs: 3000,
+  logLineBytesMax: 1024 * 1024,
+  /** Where a front waits for an address that a predecessor has not let go of yet. */
+  bindRetryMs: 3000,
 } as const;
 
 assert(limits.slots > limits.endpointsPerPoolMax, "every endpoint of a pool can have a slot");
 assert(limits.slots > limits.poolsPerServiceMax, "every pool of a service can have a slot");
+assert(
+  12 + 4 + limits.dnsNameBytesMax + 11 + 4 + 20 + 4 + limits.dnsIdentityBytesMax <=
+    limits.dnsPlainUdpPayload,
+  "the longest question, OPT, client subnet and NSID fit the smallest response",
+);
+assert(
+  (limits.dnsCnameHopsMax + 1) * 2 * (limits.dnsNameBytesMax + 10) < 0x4000,
+  "a pointer reaches every owner of a chain of CNAMEs",
+);
 assert(limits.dnsZonesMax <= 0x1_0000, "a zone's index fits 16 bits");
 assert(
   limits.dnsRrsetBytesMax + 3 * limits.dnsNameBytesMax + 1024 <= limits.dnsMessageBytesMax,
@@ -138,3 +163,4 @@ assert(limits.probesInFlightSlowMax < limits.probesInFlightMax, "mute origins ca
 assert(limits.probesPerOriginMax > 1, "a failure can be confirmed while a probe is under way");
 assert(limits.journalSlots > limits.probesInFlightMax, "every probe under way leaves a trace");
 assert(limits.sandboxesMax > 2, "both halves of a group and the rest can run at once");
+assert(limits.hungMs >= 4 * limits.beatMs, "a late beat is no hang");

@@ -18,8 +18,9 @@ const connectFailures: Readonly<Record<string, FailureCode>> = {
 };
 
 /**
- * This machine's own trouble: descriptors, memory, ports, a source address it does not have, a packet
- * filter on the way out. It says nothing about the origin, so it must not take the origin down.
+ * This machine's own trouble: descriptors, memory, ports, a source address it does not have, a
+ * packet filter on the way out. It says nothing about the origin, so it must not take the origin
+ * down.
  */
 const localFaults: ReadonlySet<string> = new Set([
   "EMFILE",

@@ -2,8 +2,8 @@
  * Which origins were being probed when this process died? A native crash leaves no time to say, so
  * each probe leaves its trace in a file at its start and takes it away at its end: eight bytes at a
  * fixed place, which the kernel keeps whatever becomes of the process. A second part of the file
- * holds the origins still under suspicion. Called by the observer; an orderly end clears the traces.
- * A disk that refuses costs the traces, never a probe.
+ * holds the origins still under suspicion. Called by the observer; an orderly end clears the
+ * traces. A disk that refuses costs the traces, never a probe.
  */
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import { xxh32 } from "../lib/xxh32.ts";
@@ -69,7 +69,9 @@ export class ProbeJournal {
     if (this.#file !== undefined) this.#write(this.#file, noTrace, slot * entryBytes);
   }
 
-  /** Those to be suspected again at the next start, should this process die before they are clear. */
+  /**
+   * Those to be suspected again at the next start, should this process die before they are clear.
+   */
   setSuspects(keys: Iterable<string>): void {
     const file = this.#file;
     if (file === undefined) return;

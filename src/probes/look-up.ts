@@ -1,7 +1,7 @@
 /**
- * One DNS look-up of one family, by node:dns (c-ares: it asks the servers itself and uses no thread).
- * Called by resolver.ts. What a server may answer is reduced to three cases, because they are
- * treated differently: addresses, the definite word that there are none, and trouble.
+ * One DNS look-up of one family, by node:dns (c-ares: it asks the servers itself and uses no
+ * thread). Called by resolver.ts. What a server may answer is reduced to three cases, because they
+ * are treated differently: addresses, the definite word that there are none, and trouble.
  */
 import { Resolver } from "node:dns";
 import { bytesOfWords, parseAddress } from "../lib/ip.ts";
@@ -27,7 +27,10 @@ export interface LookUp {
   cancel(): void;
 }
 
-/** `servers`: addresses with optional port, such as `192.0.2.53` or `[::1]:5353`; none: the system's. */
+/**
+ * `servers`: addresses with optional port, such as `192.0.2.53` or `[::1]:5353`; none: the
+ * system's.
+ */
 export function createLookUp(servers: readonly string[] = []): LookUp {
   const resolver = new Resolver({ timeout: limits.lookUpTimeoutMs, tries: limits.lookUpTries });
   if (servers.length > 0) resolver.setServers(servers);

@@ -86,7 +86,9 @@ export class Attempt implements ProbeHandle {
     return this.#settled;
   }
 
-  /** The socket is the attempt's from here on: torn down with the result, and `closed` follows it. */
+  /**
+   * The socket is the attempt's from here on: torn down with the result, and `closed` follows it.
+   */
   own(socket: Socket): void {
     this.#socket = socket;
     socket.once("close", () => this.#close());
@@ -141,9 +143,9 @@ export class Attempt implements ProbeHandle {
 }
 
 /**
- * A reset instead of a FIN: a prober that opens thousands of connections a second must not leave each
- * in TIME_WAIT for a minute, or it runs out of ports. While connecting there is nothing to reset, and
- * Node would first wait for the connection. A TLS socket cannot be reset in place.
+ * A reset instead of a FIN: a prober that opens thousands of connections a second must not leave
+ * each in TIME_WAIT for a minute, or it runs out of ports. While connecting there is nothing to
+ * reset, and Node would first wait for the connection. A TLS socket cannot be reset in place.
  */
 function destroySocket(socket: Socket): void {
   if (socket.destroyed) return;

@@ -1,4 +1,6 @@
-/** request.ts: what is asked of whom, and that no text of a configuration breaks out of its place. */
+/**
+ * request.ts: what is asked of whom, and that no text of a configuration breaks out of its place.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

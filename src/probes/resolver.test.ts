@@ -98,7 +98,7 @@ test("mergeResolved() bounds the addresses and never loses the last ones", () =>
       for (const [four, six] of answers) {
         const had = (known?.ipv4.length ?? 0) + (known?.ipv6.length ?? 0);
         known = mergeResolved(known, { four, six, nowMs: 1 });
-        assert.ok(known.ipv4.length <= limits.resolvedAddressesMax);
+        assert.ok(known.ipv4.length <= limits.addressesPerHostMax);
         assert.ok(had === 0 || known.ipv4.length + known.ipv6.length > 0);
       }
     }),

@@ -173,7 +173,7 @@ function bounded(addresses: readonly Uint8Array[]): readonly Uint8Array[] {
   const distinct = sorted.filter(
     (address, index) => index === 0 || Buffer.compare(address, sorted[index - 1] ?? address) !== 0,
   );
-  return distinct.slice(0, limits.resolvedAddressesMax);
+  return distinct.slice(0, limits.addressesPerHostMax);
 }
 
 /** Four fifths of the shortest TTL, within bounds. */

@@ -1,6 +1,7 @@
 /**
- * A process that probes suspects, so that an origin which crashes its prober crashes this one. Started
- * by sandbox.ts over an IPC channel; ends when the channel does, so it never outlives the observer.
+ * A process that probes suspects, so that an origin which crashes its prober crashes this one.
+ * Started by sandbox.ts over an IPC channel; ends when the channel does, so it never outlives the
+ * observer.
  */
 import { systemEntropy } from "../lib/entropy.ts";
 import type { Probe, ProbeRequest, ProbeResult } from "./probe.ts";

@@ -1,7 +1,7 @@
 /**
  * One child process that probes for its parent: starts it, hands it probes, hears how it ended, and
- * ends it when it hangs. Called by suspects.ts, which decides who is probed in which. A probe is the
- * child's until its socket is closed; those it had when it died are handed back, not lost.
+ * ends it when it hangs. Called by suspects.ts, which decides who is probed in which. A probe is
+ * the child's until its socket is closed; those it had when it died are handed back, not lost.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import type { Entropy, Timer } from "../lib/entropy.ts";
@@ -16,8 +16,8 @@ export interface SandboxProbe {
 }
 
 /**
- * `crash`: by a signal of the processor's or the runtime's own, by an exception, or it hung. `killed`:
- * somebody ended it, or it never came up; that accuses nobody.
+ * `crash`: by a signal of the processor's or the runtime's own, by an exception, or it hung.
+ * `killed`: somebody ended it, or it never came up; that accuses nobody.
  */
 export interface SandboxEnd {
   readonly kind: "crash" | "killed";

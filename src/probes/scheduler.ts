@@ -1,9 +1,9 @@
 /**
- * Which origin is probed when. Called by the observer, which hands in what to probe and asks nothing
- * else. Each origin has a fixed place in its interval, from the hash of its identity, so that starts
- * are spread evenly, the same on every run, and stay where they are when a policy changes. Starts
- * never bunch: not after a stall of the process, not when a region fails (a token bucket), and never
- * more than limits.probesInFlightMax run at once, first come first served.
+ * Which origin is probed when. Called by the observer, which hands in what to probe and asks
+ * nothing else. Each origin has a fixed place in its interval, from the hash of its identity, so
+ * that starts are spread evenly, the same on every run, and stay where they are when a policy
+ * changes. Starts never bunch: not after a stall of the process, not when a region fails (a token
+ * bucket), and never more than limits.probesInFlightMax run at once, first come first served.
  */
 import type { Entropy, Timer } from "../lib/entropy.ts";
 import { xxh32 } from "../lib/xxh32.ts";

@@ -1,7 +1,7 @@
 /**
- * What is due but not started: a line, first come first served, let in by two gates. The token bucket
- * admits at most twice the mean rate in any 100 ms; the slots admit so many at once, and keep a part
- * free of origins that let probes time out. Called by scheduler.ts.
+ * What is due but not started: a line, first come first served, let in by two gates. The token
+ * bucket admits at most twice the mean rate in any 100 ms; the slots admit so many at once, and
+ * keep a part free of origins that let probes time out. Called by scheduler.ts.
  */
 /** What stands in the line. */
 export interface Queueable {

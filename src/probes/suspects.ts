@@ -1,9 +1,10 @@
 /**
- * Which origin crashes its prober? Those that were being probed when the observer died are suspects:
- * they are probed in a sandbox process from then on. When a sandbox crashes, those it was probing are
- * halved, each half to a sandbox of its own, until one origin is alone when it happens: that one is
- * guilty. Suspects that behave for limits.probationMs are cleared. Called by the observer. Nobody
- * else is kept waiting: probes a dying sandbox had are made again at once by the next.
+ * Which origin crashes its prober? Those that were being probed when the observer died are
+ * suspects: they are probed in a sandbox process from then on. When a sandbox crashes, those it was
+ * probing are halved, each half to a sandbox of its own, until one origin is alone when it happens:
+ * that one is guilty. Suspects that behave for limits.probationMs are cleared. Called by the
+ * observer. Nobody else is kept waiting: probes a dying sandbox had are made again at once by the
+ * next.
  */
 import type { Entropy } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
@@ -206,8 +207,8 @@ export class Suspects {
   }
 
   /**
-   * Makes room: two groups whose members have all been probed without harm share one sandbox from now
-   * on. Every group either comes to that or crashes, so none waits for ever.
+   * Makes room: two groups whose members have all been probed without harm share one sandbox from
+   * now on. Every group either comes to that or crashes, so none waits for ever.
    */
   #mergeQuiet(): boolean {
     const quiet = [...new Set(this.#cellOf.values())].filter(

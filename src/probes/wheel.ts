@@ -28,7 +28,9 @@ export class TimingWheel {
     }
   }
 
-  /** Puts the entry where it is due, at the earliest at the next tick; it may stand elsewhere now. */
+  /**
+   * Puts the entry where it is due, at the earliest at the next tick; it may stand elsewhere now.
+   */
   place(entry: WheelEntry, dueMs: number): void {
     this.remove(entry);
     entry.tick = Math.max(this.#tick + 1, Math.ceil(dueMs / tickMs));

@@ -1,7 +1,8 @@
 /**
  * Why a probe failed: stable words, used by probes/ (which sets them), by World's `failure` column
- * (which holds a position in this table) and by everything that prints World. World is persisted and
- * published by position, so rows are only ever added at the end, never renamed, moved or reused.
+ * (which holds a position in this table) and by everything that prints World. World is persisted
+ * and published by position, so rows are only ever added at the end, never renamed, moved or
+ * reused.
  */
 const rows = [
   ["none", "The last probe succeeded, or none has ended yet."],

@@ -1,6 +1,6 @@
 /**
- * Certificates for tests, made by the `openssl` tool in a temporary folder: an authority, a leaf for
- * `origin.test` and 127.0.0.1, and one that has expired. Imported by tests only.
+ * Certificates for tests, made by the `openssl` tool in a temporary folder: an authority, a leaf
+ * for `origin.test` and 127.0.0.1, and one that has expired. Imported by tests only.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
