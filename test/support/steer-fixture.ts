@@ -155,6 +155,8 @@ export function policyOf(sketches: readonly ServiceSketch[]): Policy {
     v6: oneLeaf(4),
     locations: [unknownLocation],
     names: noNames,
+    listen: { dns: [], redirect: [], metrics: "" },
+    trustedProxies: [],
   };
 }
 
