@@ -37,6 +37,17 @@ export const limits = {
   availabilityFull: 256,
   /** More leaves than this under one source prefix are decided as the class `unknown`. */
   spanLeavesMax: 4096,
+  /** Geography: what is read from databases. */
+  geoDatabasesMax: 8,
+  geoDatabaseBytesMax: 1024 * 1024 * 1024,
+  geoLeavesMax: 33_554_432,
+  geoOverridesMax: 65_536,
+  geoCacheFilesMax: 4,
+  /** MMDB: values visited and nodes walked, counted together, for each byte of the file. */
+  mmdbStepsPerByteMax: 16,
+  mmdbDepthMax: 32,
+  mmdbMetadataBytesMax: 128 * 1024,
+  mmdbTextBytesMax: 256,
   /** DNS. */
   dnsUdpPayload: 1232,
   /** A longer datagram is cut by the kernel, and what is left of it is no message. */
@@ -91,6 +102,17 @@ export const limits = {
   resolveMsMax: 3_600_000,
   resolveRetryMsMin: 1000,
   resolveRetryMsMax: 30_000,
+  /** A time-out noticed later than this after it was due is this process's fault, not the origin's. */
+  probeLateMs: 1000,
+  /** The observer: results are taken into World, and World is written, at most so often. */
+  observerBatchMs: 25,
+  worldWriteMs: 1000,
+  /** World with nothing new in it but the times of results. */
+  worldWriteIdleMs: 10_000,
+  /** How often it looks for a new policy, and at its own clock. */
+  observerBeatMs: 500,
+  /** A gap in that, or between its two clocks, after which silence is not the origins' fault. */
+  observerStallMs: 2000,
   /** Bytes of a response's status line and headers, interim (1xx) responses included. */
   probeHeadBytesMax: 32_768,
   /** Operators. */
@@ -164,3 +186,4 @@ assert(limits.probesPerOriginMax > 1, "a failure can be confirmed while a probe 
 assert(limits.journalSlots > limits.probesInFlightMax, "every probe under way leaves a trace");
 assert(limits.sandboxesMax > 2, "both halves of a group and the rest can run at once");
 assert(limits.hungMs >= 4 * limits.beatMs, "a late beat is no hang");
+assert(limits.observerStallMs > 2 * limits.observerBeatMs, "a late beat is no stall");

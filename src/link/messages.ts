@@ -50,6 +50,10 @@ export const partReportSchema = z.object({
   startedAt: z.number(),
   /** How the last one ended, such as `SIGSEGV` or `exit 1`; "" if none has. */
   lastEnd: z.string(),
+  /** Addresses it listens on. */
+  listening: z.array(z.string()),
+  /** What its operator should know, such as an address that is taken. */
+  problems: z.array(problemSchema),
 });
 export type PartReport = z.infer<typeof partReportSchema>;
 

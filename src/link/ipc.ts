@@ -1,0 +1,34 @@
+/**
+ * What the supervisor and a part say to each other over the channel between parent and child: beats,
+ * states and orders, nothing that a decision depends on. Read by supervised-part.ts and parts/part.ts.
+ */
+import { z } from "zod";
+import { partReportSchema, problemSchema } from "./messages.ts";
+
+/** From a part. */
+export const fromPartSchema = z.discriminatedUnion("type", [
+  /** Its loop turns. `graceMs`: it may now be silent for longer, for one long piece of work. */
+  z.object({ type: z.literal("beat"), graceMs: z.int().min(0) }),
+  /** waiting: alive, but with nothing to serve yet. */
+  z.object({
+    type: z.literal("state"),
+    state: z.enum(["waiting", "ready"]),
+    listening: z.array(z.string()),
+  }),
+  /** What its operator should know, whole; replaces what it said before. */
+  z.object({ type: z.literal("problems"), problems: z.array(problemSchema) }),
+  /** It cannot go on and ends. */
+  z.object({ type: z.literal("fatal"), problems: z.array(problemSchema) }),
+]);
+export type FromPart = z.infer<typeof fromPartSchema>;
+
+/** To a part. */
+export const toPartSchema = z.discriminatedUnion("type", [
+  /** Stop accepting, finish, persist, end. */
+  z.object({ type: z.literal("drain") }),
+  /** control: read the configuration again. */
+  z.object({ type: z.literal("reload") }),
+  /** control: all parts, after any change of one. */
+  z.object({ type: z.literal("parts"), parts: z.array(partReportSchema) }),
+]);
+export type ToPart = z.infer<typeof toPartSchema>;
