@@ -1,11 +1,10 @@
 /**
  * Addresses as an operator writes them -> one canonical form. Called by schema.ts while it parses.
- * Strict: four decimal parts without leading zeros, no zone identifiers, so that one text can never
- * mean two addresses.
+ * One text never means two addresses: lib/ip.ts is strict, and a host name cannot look like an address.
  */
-import ipaddr from "ipaddr.js";
+import { formatAddress, formatPrefix, parseAddress, parsePrefix } from "../lib/ip.ts";
 
-export interface AddressAndPort {
+export interface Target {
   readonly ipv4?: string | undefined;
   readonly ipv6?: string | undefined;
   readonly host?: string | undefined;
@@ -14,15 +13,17 @@ export interface AddressAndPort {
 
 /** Canonical text of an IPv4 address, or undefined. */
 export function canonicalIpv4(text: string): string | undefined {
-  if (!ipaddr.IPv4.isValidFourPartDecimal(text)) return undefined;
-  if (/(^|\.)0\d/.test(text)) return undefined;
-  return ipaddr.IPv4.parse(text).toString();
+  return canonicalOf(text, 4);
 }
 
 /** Canonical text of an IPv6 address (RFC 5952), or undefined. */
 export function canonicalIpv6(text: string): string | undefined {
-  if (text.includes("%") || !text.includes(":") || !ipaddr.IPv6.isValid(text)) return undefined;
-  return ipaddr.IPv6.parse(text).toRFC5952String();
+  return canonicalOf(text, 6);
+}
+
+function canonicalOf(text: string, family: 4 | 6): string | undefined {
+  const address = parseAddress(text);
+  return address?.family === family ? formatAddress(family, address.words) : undefined;
 }
 
 const hostLabel = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
@@ -47,7 +48,7 @@ export function canonicalOwner(text: string): string | undefined {
  * `192.0.2.1`, `192.0.2.1:8080`, `2001:db8::1`, `[2001:db8::1]:8080`, `host.example`,
  * `host.example:8080`; undefined for anything else.
  */
-export function parseAddress(text: string): AddressAndPort | undefined {
+export function parseTarget(text: string): Target | undefined {
   const ipv6 = canonicalIpv6(text);
   if (ipv6 !== undefined) return { ipv6 };
   const bracketed = /^\[([^\]]*)\](?::(\d{1,5}))?$/.exec(text);
@@ -63,14 +64,14 @@ export function parseAddress(text: string): AddressAndPort | undefined {
   return host === undefined ? undefined : withPort({ host }, tail);
 }
 
-function withPort(address: AddressAndPort, text: string | undefined): AddressAndPort | undefined {
+function withPort(address: Target, text: string | undefined): Target | undefined {
   if (text === undefined) return address;
   const port = Number(text);
   return port >= 1 && port <= 65_535 ? { ...address, port } : undefined;
 }
 
 /** How an endpoint is printed and named in overrides: `192.0.2.1:80`, `[2001:db8::1]:80`, `h:80`. */
-export function formatAddress(address: AddressAndPort): string {
+export function formatTarget(address: Target): string {
   const port = address.port === undefined ? "" : `:${address.port}`;
   if (address.host !== undefined) return `${address.host}${port}`;
   if (address.ipv4 !== undefined) return `${address.ipv4}${port}`;
@@ -78,20 +79,8 @@ export function formatAddress(address: AddressAndPort): string {
   return port === "" ? ipv6 : `[${ipv6}]${port}`;
 }
 
-/** Canonical text of a CIDR whose host bits are zero, or undefined. */
+/** Canonical text of a prefix whose host bits are zero, or undefined. */
 export function canonicalCidr(text: string): string | undefined {
-  const slash = text.indexOf("/");
-  if (slash < 0 || !/^\d{1,3}$/.test(text.slice(slash + 1))) return undefined;
-  const length = Number(text.slice(slash + 1));
-  const ipv4 = canonicalIpv4(text.slice(0, slash));
-  if (ipv4 !== undefined) {
-    if (length > 32) return undefined;
-    const cidr = `${ipv4}/${length}`;
-    return ipaddr.IPv4.networkAddressFromCIDR(cidr).toString() === ipv4 ? cidr : undefined;
-  }
-  const ipv6 = canonicalIpv6(text.slice(0, slash));
-  if (ipv6 === undefined || length > 128) return undefined;
-  const cidr = `${ipv6}/${length}`;
-  const network = ipaddr.IPv6.networkAddressFromCIDR(cidr).toRFC5952String();
-  return network === ipv6 ? cidr : undefined;
+  const prefix = text.includes("/") ? parsePrefix(text) : undefined;
+  return prefix === undefined || prefix.hostBits ? undefined : formatPrefix(prefix);
 }

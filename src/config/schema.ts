@@ -7,12 +7,11 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import {
-  canonicalHost,
   canonicalIpv4,
   canonicalIpv6,
   canonicalOwner,
-  formatAddress,
-  parseAddress,
+  formatTarget,
+  parseTarget,
 } from "./address.ts";
 import { later, oneOf, refuse } from "./unsupported.ts";
 import {
@@ -22,6 +21,7 @@ import {
   cidr,
   cidrOrAddress,
   duration,
+  hostName,
   jurisdiction,
   name,
   object,
@@ -37,7 +37,6 @@ import {
 } from "./values.ts";
 
 const ownerName = canonical(canonicalOwner, "a DNS name");
-const hostName = canonical(canonicalHost, "a host name");
 const country = z
   .string()
   .regex(/^[A-Z]{2}$/, "expected two capital letters such as DE (ISO 3166)");
@@ -118,9 +117,9 @@ export interface EndpointConfig {
 const endpointShort = z
   .string()
   .transform((text, context): EndpointConfig => {
-    const address = parseAddress(text);
+    const address = parseTarget(text);
     if (address !== undefined) {
-      return { ...address, cname: false, weight: 1, name: formatAddress(address) };
+      return { ...address, cname: false, weight: 1, name: formatTarget(address) };
     }
     context.addIssue({
       code: "custom",
@@ -164,7 +163,7 @@ const endpointLong = object(endpointShape).transform((long, context): EndpointCo
     });
   }
   const { capacity: _, ...rest } = long;
-  return { ...rest, name: formatAddress(long) };
+  return { ...rest, name: formatTarget(long) };
 });
 
 /** One endpoint, as text or as a mapping. */
@@ -430,8 +429,8 @@ const listenSchema = object({
 
 export const configSchema = object({
   version: z.literal(1).describe("Version of this language."),
-  zone: ownerName.optional().describe("A zone with every default: short for an entry in `zones`."),
-  zones: z.record(ownerName, zoneSchema).optional().describe("Zones answered for, by apex."),
+  zone: hostName.optional().describe("A zone with every default: short for an entry in `zones`."),
+  zones: z.record(hostName, zoneSchema).optional().describe("Zones answered for, by apex."),
   listen: listenSchema.prefault({}).describe("Where the fronts listen."),
   geo: geoSchema.prefault({}).describe("Where clients are."),
   trustedProxies: anyNumberOf(cidrOrAddress)

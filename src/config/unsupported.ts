@@ -89,7 +89,7 @@ export function unsupportedMessage(word: UnsupportedWord): string {
 export function later(word: UnsupportedWord) {
   return z
     .unknown()
-    .superRefine((_, context) => refuse(word, context))
+    .superRefine((_, context) => refuse(word, context, "key"))
     .optional()
     .describe(`Not supported yet. ${unsupported[word]}`);
 }
@@ -105,10 +105,11 @@ export function oneOf<const Now extends readonly string[], const Later extends r
   });
 }
 
-export function refuse(word: UnsupportedWord, context: z.core.$RefinementCtx): void {
+/** `at` says whether the word is the key or its value. */
+export function refuse(word: UnsupportedWord, context: z.core.$RefinementCtx, at?: "key"): void {
   context.addIssue({
     code: "custom",
     message: unsupportedMessage(word),
-    params: unsupportedParams,
+    params: { ...unsupportedParams, ...(at === undefined ? {} : { at }) },
   });
 }

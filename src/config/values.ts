@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { limits } from "../limits.ts";
-import { canonicalCidr, canonicalIpv4, canonicalIpv6 } from "./address.ts";
+import { canonicalCidr, canonicalHost, canonicalIpv4, canonicalIpv6 } from "./address.ts";
 
 /**
  * A mapping with these keys and no others. The names of the keys travel in the message of the
@@ -83,6 +83,8 @@ export const canonical = (parse: (text: string) => string | undefined, what: str
     context.addIssue({ code: "custom", message: `${quote(text)} is not ${what}` });
     return z.NEVER;
   });
+
+export const hostName = canonical(canonicalHost, "a host name");
 
 /** One value or a list of at least one. */
 export const oneOrMore = <T extends z.ZodType>(item: T) =>

@@ -1,0 +1,72 @@
+/** Geography overrides and the sizes of the whole. Called by load.ts. */
+import { limits } from "../limits.ts";
+import { canonicalCidr } from "./address.ts";
+import { type Checks, placeText } from "./checks.ts";
+import type { Path } from "./document.ts";
+import { isMapping } from "./draft.ts";
+
+/** Overlapping prefixes are fine, the longest counts; one prefix with two values is not. */
+export function checkGeo(checks: Checks): void {
+  const geo = checks.draft.merged.value["geo"];
+  const overrides = isMapping(geo) ? geo["overrides"] : undefined;
+  if (!Array.isArray(overrides)) return;
+  const seen = new Map<string, { readonly path: Path; readonly text: string }>();
+  for (const [index, override] of overrides.entries()) {
+    if (!isMapping(override)) continue;
+    const path = ["geo", "overrides", index];
+    const { cidr, country, subdivision, at } = override;
+    if (country === undefined && subdivision === undefined && at === undefined) {
+      const message = "the override says nothing about the prefix";
+      const hint = "add `country`, `subdivision` or `at`";
+      checks.report({ code: "config.missing", path, message, hint });
+    }
+    if (typeof country === "string" && typeof subdivision === "string") {
+      if (/^[A-Z]{2}-/.test(subdivision) && !subdivision.startsWith(`${country}-`)) {
+        const message = `${subdivision} is not in ${country}`;
+        const hint = `write \`country: ${subdivision.slice(0, 2)}\`, or leave it out`;
+        const at = [...path, "subdivision"];
+        checks.report({ code: "config.conflict", path: at, message, hint });
+      }
+    }
+    const prefix = typeof cidr === "string" ? canonicalCidr(cidr) : undefined;
+    if (prefix === undefined) continue;
+    const text = JSON.stringify([country, subdivision, at]);
+    const first = seen.get(prefix);
+    if (first === undefined) seen.set(prefix, { path, text });
+    else if (first.text !== text) {
+      const message = `${prefix} has another value at ${placeText(checks, first.path)}`;
+      const hint = "keep one of the two";
+      checks.report({ code: "config.duplicate", path: [...path, "cidr"], message, hint });
+    }
+  }
+}
+
+/** Counts over the whole configuration. Those of one service are checked with it. */
+export function checkSizes(checks: Checks): void {
+  const { regions, services } = checks.draft.merged.sections;
+  let endpoints = 0;
+  for (const service of Object.values(services ?? {})) {
+    const pools = isMapping(service) ? service["endpoints"] : undefined;
+    for (const pool of isMapping(pools) ? Object.values(pools) : []) endpoints += entriesOf(pool);
+  }
+  const counts: readonly (readonly [string, number, number, string])[] = [
+    ["regions", Object.keys(regions ?? {}).length, limits.regionsMax, "regions"],
+    ["services", Object.keys(services ?? {}).length, limits.servicesMax, "services"],
+    ["services", endpoints, limits.endpointsMax, "endpoints"],
+  ];
+  for (const [section, count, most, what] of counts) {
+    if (count <= most) continue;
+    const hint = `at most ${most}`;
+    const message = `${count} ${what}`;
+    checks.report({ code: "config.limit", path: [section], message, hint, at: "key" });
+  }
+}
+
+function entriesOf(pool: unknown): number {
+  if (Array.isArray(pool)) return pool.length;
+  if (!isMapping(pool)) return 1;
+  return Object.values(pool).reduce(
+    (sum: number, colour) => sum + (Array.isArray(colour) ? colour.length : 1),
+    0,
+  );
+}

@@ -1,0 +1,257 @@
+/**
+ * One service: its check, endpoints, standby, residency, fallback, lifetimes and redirect. Called by
+ * load.ts for each service, whatever is wrong with its neighbours.
+ */
+import { limits } from "../limits.ts";
+import { formatTarget } from "./address.ts";
+import { checkRegionReference, placeText, referenceHint, type ServiceChecks } from "./checks.ts";
+import { isInside } from "./checks-steer.ts";
+import type { Path } from "./document.ts";
+import { isMapping } from "./draft.ts";
+import { type EndpointConfig, endpointKeys, endpointSchema } from "./schema.ts";
+import { formatDuration } from "./values.ts";
+
+export function checkService(checks: ServiceChecks): void {
+  checkMonitor(checks);
+  checkEndpoints(checks);
+  checkStandby(checks);
+  checkResidency(checks);
+  checkFallback(checks);
+  checkLifetimes(checks);
+}
+
+const kinds = ["http", "https", "tcp"] as const;
+/** Which keys of `check` mean something for which kinds. */
+const kindsOfKey = {
+  host: ["http", "https"],
+  sni: ["https"],
+  verify: ["https"],
+  status: ["http", "https"],
+  body: ["http", "https"],
+} as const satisfies Record<string, readonly (typeof kinds)[number][]>;
+
+function checkMonitor(checks: ServiceChecks): void {
+  const raw = checks.raw["check"];
+  const draft = checks.service.check;
+  if (!isMapping(raw) || draft === undefined) return;
+  const path = [...checks.path, "check"];
+  const written = kinds.filter((kind) => raw[kind] !== undefined);
+  const [kind, second] = written;
+  if (kind === undefined) {
+    const composite = ["all", "any", "not"].some((key) => raw[key] !== undefined);
+    const hint = "add `http: /path`, `https: /path` or `tcp: true`";
+    const message = "the check does not say what to ask";
+    if (!composite) checks.report({ code: "config.missing", path, message, hint, at: "key" });
+  } else if (second !== undefined) {
+    const message = `\`${second}\` beside \`${kind}\`: a check asks in one way`;
+    const hint = "remove one of the two";
+    checks.report({ code: "config.conflict", path: [...path, second], message, hint, at: "key" });
+  } else {
+    for (const [key, allowed] of Object.entries(kindsOfKey)) {
+      if (raw[key] === undefined || (allowed as readonly string[]).includes(kind)) continue;
+      const message = `\`${key}\` means nothing for \`${kind}\``;
+      const hint = `remove it, or use ${allowed.map((each) => `\`${each}\``).join(" or ")}`;
+      checks.report({ code: "config.conflict", path: [...path, key], message, hint, at: "key" });
+    }
+  }
+  const { interval, timeout } = draft;
+  if (interval === undefined || timeout === undefined || timeout <= interval) return;
+  checks.report({
+    code: "config.conflict",
+    path: [...path, raw["timeout"] === undefined ? "interval" : "timeout"],
+    message: `a probe may take longer (${formatDuration(timeout)}) than the interval (${formatDuration(interval)})`,
+    hint: "make `timeout` at most `interval`",
+  });
+}
+
+interface EndpointAt {
+  readonly endpoint: EndpointConfig;
+  readonly path: Path;
+}
+
+interface PoolAt {
+  readonly colour: string;
+  readonly path: Path;
+  /** Written entries, valid or not. */
+  readonly count: number;
+  readonly endpoints: readonly EndpointAt[];
+}
+
+/** The pools of a region as written, each with what is valid of it. */
+function poolsAt(raw: unknown, path: Path): readonly PoolAt[] {
+  if (isMapping(raw) && !Object.keys(raw).some((key) => endpointKeys.has(key))) {
+    return Object.entries(raw).map(([colour, pool]) => poolAt(pool, [...path, colour], colour));
+  }
+  return [poolAt(raw, path, "")];
+}
+
+function poolAt(raw: unknown, path: Path, colour: string): PoolAt {
+  const entries = Array.isArray(raw)
+    ? raw.map((entry, index) => ({ entry: entry as unknown, path: [...path, index] }))
+    : [{ entry: raw, path }];
+  const endpoints = entries.flatMap((each): EndpointAt[] => {
+    const parsed = endpointSchema.safeParse(each.entry);
+    return parsed.success ? [{ endpoint: parsed.data, path: each.path }] : [];
+  });
+  return { colour, path, count: entries.length, endpoints };
+}
+
+function checkEndpoints(checks: ServiceChecks): void {
+  const raw = checks.raw["endpoints"];
+  if (!isMapping(raw)) return;
+  const path = [...checks.path, "endpoints"];
+  const regions = Object.entries(raw);
+  if (regions.length === 0) {
+    const hint = "add a region and its addresses, such as `fra: 192.0.2.1`";
+    checks.report({ code: "config.missing", path, message: "no endpoint is written", hint });
+  }
+  let poolCount = 0;
+  let endpointCount = 0;
+  for (const [region, pools] of regions) {
+    const regionPath = [...path, region];
+    checkRegionReference(checks, region, { path: regionPath, at: "key", endpoints: false });
+    const found = poolsAt(pools, regionPath);
+    for (const pool of found) {
+      checkPool(checks, pool);
+      endpointCount += pool.count;
+    }
+    poolCount += found.length;
+  }
+  checkCount(checks, path, [poolCount, limits.poolsPerServiceMax, "pools"]);
+  checkCount(checks, path, [endpointCount, limits.endpointsPerServiceMax, "endpoints"]);
+}
+
+function checkCount(
+  checks: ServiceChecks,
+  path: Path,
+  [count, most, what]: readonly [number, number, string],
+): void {
+  if (count <= most) return;
+  const message = `${count} ${what} in one service`;
+  checks.report({ code: "config.limit", path, message, hint: `at most ${most}`, at: "key" });
+}
+
+function checkPool(checks: ServiceChecks, pool: PoolAt): void {
+  const seen = new Map<string, Path>();
+  const { check, minimum, answers } = checks.service;
+  for (const { endpoint, path } of pool.endpoints) {
+    for (const identity of identitiesOf(endpoint)) {
+      const first = seen.get(identity);
+      if (first === undefined) {
+        seen.set(identity, path);
+        continue;
+      }
+      const message = `${identity} stands in this pool already (${placeText(checks, first)})`;
+      const hint = "remove it, or give the first a greater weight";
+      checks.report({ code: "config.duplicate", path, message, hint });
+      break;
+    }
+    if (check?.tcp === true && check.port === undefined && endpoint.port === undefined) {
+      const message = `a TCP check of ${endpoint.name} needs a port`;
+      const hint = `write \`${formatTarget({ ...endpoint, port: 443 })}\`, or \`port\` in the check`;
+      checks.report({ code: "config.missing", path, message, hint });
+    }
+    if (endpoint.cname && answers !== undefined && answers > 1) {
+      const message = `a CNAME stands alone, but \`answers\` is ${answers}`;
+      const hint = "remove `cname`, or make `answers` 1";
+      checks.report({ code: "config.conflict", path, message, hint });
+    }
+  }
+  if (minimum === undefined || minimum <= pool.count || pool.count === 0) return;
+  const message = `the pool has ${pool.count} endpoints, fewer than the minimum of ${minimum} (${placeText(checks, [...checks.path, "minimum"])})`;
+  const hint = "it could never carry anything: lower `minimum`, or add endpoints";
+  checks.report({ code: "config.conflict", path: pool.path, message, hint, at: "key" });
+}
+
+/** Texts no two endpoints of a pool may share. */
+function identitiesOf(endpoint: EndpointConfig): readonly string[] {
+  const { ipv4, ipv6, host, port } = endpoint;
+  const parts = [ipv4 && { ipv4 }, ipv6 && { ipv6 }, host && { host }];
+  return parts.flatMap((part) => (part ? [formatTarget({ ...part, port })] : []));
+}
+
+function checkStandby(checks: ServiceChecks): void {
+  const region = checks.service.standby?.region;
+  if (region === undefined) return;
+  const path = [...checks.path, "standby", "region"];
+  if (!checkRegionReference(checks, region, { path, endpoints: true })) return;
+  const allowed = checks.service.residency?.only;
+  if (allowed !== undefined && !isInside(checks, region, allowed)) {
+    const message = `\`${region}\` is not in ${allowed.join(", ")}, so it can never serve`;
+    const hint = "choose a region inside `residency.only`";
+    checks.report({ code: "config.conflict", path, message, hint });
+  }
+  if (checks.regions?.size !== 1) return;
+  const message = "the standby is the only region with endpoints";
+  const hint = "add endpoints in another region, or remove `standby`";
+  checks.report({ code: "config.conflict", path, message, hint });
+}
+
+function checkResidency(checks: ServiceChecks): void {
+  const allowed = checks.service.residency?.only;
+  const regions = checks.draft.regions;
+  if (allowed === undefined || regions === undefined) return;
+  const raw = checks.raw["residency"];
+  const path = [...checks.path, "residency", "only"];
+  const known = new Set([...regions.values()].flatMap((region) => region.in ?? []));
+  const unclear = [...regions.values()].some((region) => region.in === undefined);
+  const listed = isMapping(raw) && Array.isArray(raw["only"]);
+  let unknown = 0;
+  for (const [index, jurisdiction] of allowed.entries()) {
+    if (known.has(jurisdiction) || unclear) continue;
+    unknown++;
+    checks.report({
+      code: "config.unknown-reference",
+      path: listed ? [...path, index] : path,
+      message: `no region is in \`${jurisdiction}\``,
+      hint: referenceHint(jurisdiction, known, "jurisdictions"),
+    });
+  }
+  const own = [...(checks.regions ?? [])].filter((region) => regions.has(region));
+  if (own.length === 0 || unknown === allowed.length) return;
+  const outside = own.filter((region) => !isInside(checks, region, allowed));
+  if (outside.length === own.length) {
+    const message = `no endpoint of the service is in ${allowed.join(", ")}`;
+    const hint = `its regions are ${own.join(", ")}`;
+    checks.report({ code: "residency.empty", path, message, hint });
+    return;
+  }
+  for (const region of outside) {
+    // Each of these has a harder word of its own.
+    const { standby, fallback } = checks.service;
+    if (region === standby?.region) continue;
+    if (isMapping(fallback) && fallback.fixed?.region === region) continue;
+    checks.report({
+      code: "config.unreachable",
+      severity: "warning",
+      path: [...checks.path, "endpoints", region],
+      message: `\`${region}\` is not in ${allowed.join(", ")}, so it never serves`,
+      hint: `remove its endpoints, or widen ${path.join(".")}`,
+      at: "key",
+    });
+  }
+}
+
+function checkFallback(checks: ServiceChecks): void {
+  const raw = checks.raw["fallback"];
+  if (!isMapping(raw) || !isMapping(raw["fixed"])) return;
+  const path = [...checks.path, "fallback", "fixed"];
+  checkPool(checks, poolAt(raw["fixed"]["endpoints"], [...path, "endpoints"], ""));
+  const region = raw["fixed"]["region"];
+  if (typeof region !== "string") return;
+  const where = { path: [...path, "region"], endpoints: false };
+  if (!checkRegionReference(checks, region, where)) return;
+  const allowed = checks.service.residency?.only;
+  if (allowed === undefined || isInside(checks, region, allowed)) return;
+  const message = `\`${region}\` is not in ${allowed.join(", ")}, so the fixed answer is never given`;
+  const hint = "choose a region inside `residency.only`";
+  checks.report({ code: "config.conflict", path: where.path, message, hint });
+}
+
+function checkLifetimes(checks: ServiceChecks): void {
+  const { ttl } = checks.service;
+  if (ttl?.min === undefined || ttl.max === undefined || ttl.min <= ttl.max) return;
+  const message = `the least TTL (${formatDuration(ttl.min)}) is above the greatest (${formatDuration(ttl.max)})`;
+  const path = [...checks.path, "ttl", "min"];
+  checks.report({ code: "config.conflict", path, message, hint: "make `min` at most `max`" });
+}

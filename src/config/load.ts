@@ -1,0 +1,189 @@
+/**
+ * Texts -> Config, or every problem found. The one way into the configuration for everyone: cli/,
+ * control/ and tests. Pure. Sections are read entry by entry and the checks between values run on
+ * whatever is valid, so all mistakes are reported together and none in a valid neighbour.
+ */
+import type { Place, Problem } from "../errors.ts";
+import { sha256 } from "../lib/sha256.ts";
+import { canonicalJson } from "./canonical-json.ts";
+import type { Checks, ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts";
+import { checkGeo, checkSizes } from "./checks-geo.ts";
+import { checkRedirects } from "./checks-redirect.ts";
+import { checkService } from "./checks-service.ts";
+import { checkSteer } from "./checks-steer.ts";
+import { checkNames, checkZones, namesOf } from "./checks-zones.ts";
+import { type Path, readDocument } from "./document.ts";
+import { type Draft, draftKey, draftOf, isMapping, type Report } from "./draft.ts";
+import { type Merged, mergeDocuments, pathOf, problemOf } from "./merge.ts";
+import {
+  type Config,
+  configSchema,
+  type RegionConfig,
+  regionSchema,
+  type ServiceConfig,
+  serviceSchema,
+  type ZoneConfig,
+  zoneSchema,
+} from "./schema.ts";
+import type { Source } from "./source.ts";
+import { hostName, name as nameSchema } from "./values.ts";
+
+export interface LoadedConfig {
+  readonly ok: true;
+  readonly config: Config;
+  /** Warnings. */
+  readonly problems: readonly Problem[];
+  /** SHA-256 (hex) of the long form: equal for texts that mean the same. */
+  readonly digest: string;
+  /** The operator's own values, all files together. */
+  readonly written: Readonly<Record<string, unknown>>;
+  /** Where a dotted path stands, or as much of it as is written. */
+  placeOf(path: string): Place | undefined;
+}
+
+export type LoadResult =
+  | LoadedConfig
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export function loadConfig(sources: readonly Source[]): LoadResult {
+  const documents = sources.map(readDocument);
+  const problems: Problem[] = documents.flatMap((document) =>
+    document.problems.map(
+      ({ path, ...problem }): Problem => ({ ...problem, severity: "error", path: path.join(".") }),
+    ),
+  );
+  const merged = mergeDocuments(documents);
+  problems.push(...merged.problems);
+  const report: Report = (finding) =>
+    problems.push(problemOf(finding, merged.locate(finding.path, finding.at)));
+  const whole = documents.every((document) => document.value !== undefined);
+  // With a file missing, what the others lack or refer to may well be in it.
+  const draft = readDraft(merged, whole ? report : exceptMissingTop(report));
+  const services = whole ? checkAll({ draft, report }) : [];
+  const found = ordered(problems);
+  if (found.some((problem) => problem.severity === "error")) return { ok: false, problems: found };
+  const config = finish(draft, services);
+  return {
+    ok: true,
+    config,
+    problems: found,
+    digest: sha256(new TextEncoder().encode(canonicalJson(config))),
+    written: merged.value,
+    placeOf(path) {
+      const steps = pathOf(path, merged.value);
+      // `zone: x` is short for an entry of `zones` that stands nowhere.
+      const short = steps[0] === "zones" && merged.sections.zones?.[steps[1] ?? ""] === undefined;
+      return merged.locate(short ? ["zone"] : steps);
+    },
+  };
+}
+
+function exceptMissingTop(report: Report): Report {
+  return (finding) => {
+    if (finding.code !== "config.missing" || finding.path.length > 1) report(finding);
+  };
+}
+
+function readDraft(merged: Merged, report: Report): ConfigDraft {
+  const { sections } = merged;
+  const present = (section: "regions" | "services"): object | undefined =>
+    sections[section] !== undefined || merged.broken.has(section) ? {} : undefined;
+  const top: Record<string, unknown> = { ...merged.value };
+  for (const section of ["regions", "services"] as const) {
+    top[section] = present(section);
+    if (top[section] === undefined) delete top[section];
+  }
+  delete top["zones"];
+  const draft = draftOf(configSchema, top, { path: [], report }) ?? {};
+  let zonesKnown = !merged.broken.has("zones");
+  const zones: ZoneDraft[] = [];
+  if (draft.zone !== undefined) {
+    const zone = zoneSchema.parse({});
+    zones.push({ apex: draft.zone, path: ["zone"], zone });
+  } else if (merged.value["zone"] !== undefined) zonesKnown = false;
+  for (const [key, value] of Object.entries(sections.zones ?? {})) {
+    const path: Path = ["zones", key];
+    const apex = draftKey(hostName, key, ["zones"], report);
+    const zone = draftOf(zoneSchema, value ?? {}, { path, report }) ?? {};
+    if (apex === undefined) zonesKnown = false;
+    else zones.push({ apex, path, zone });
+  }
+  return {
+    top: draft,
+    regions: sections.regions && readNamed(sections.regions, "regions", regionSchema, report),
+    services: readNamed(sections.services ?? {}, "services", serviceSchema, report),
+    zones,
+    zonesKnown,
+    merged,
+  };
+}
+
+/** Entries by name. An invalid entry leaves an empty draft: its name is defined all the same. */
+function readNamed<T extends typeof regionSchema | typeof serviceSchema>(
+  values: Readonly<Record<string, unknown>>,
+  section: "regions" | "services",
+  schema: T,
+  report: Report,
+): Map<string, Draft<T["_output"]>> {
+  const drafts = new Map<string, Draft<T["_output"]>>();
+  for (const [key, value] of Object.entries(values)) {
+    draftKey(nameSchema, key, [section], report);
+    const draft = draftOf(schema, value, { path: [section, key], report });
+    drafts.set(key, (draft ?? {}) as Draft<T["_output"]>);
+  }
+  return drafts;
+}
+
+function checkAll(checks: Checks): readonly ServiceChecks[] {
+  const { draft } = checks;
+  checkSizes(checks);
+  checkZones(checks);
+  checkGeo(checks);
+  const services = [...draft.services].flatMap(([name, service]): ServiceChecks[] => {
+    const raw = draft.merged.sections.services?.[name];
+    if (!isMapping(raw)) return [];
+    const endpoints = raw["endpoints"];
+    const regions = isMapping(endpoints) ? new Set(Object.keys(endpoints)) : undefined;
+    return [{ ...checks, name, path: ["services", name], service, raw, regions }];
+  });
+  for (const service of services) {
+    checkService(service);
+    checkSteer(service);
+  }
+  checkNames(services);
+  checkRedirects(services);
+  return services;
+}
+
+/** Without errors a draft is whole: each part of it is what its schema gave. */
+function finish(draft: ConfigDraft, services: readonly ServiceChecks[]): Config {
+  const zones = Object.fromEntries(draft.zones.map(({ apex, zone }) => [apex, zone as ZoneConfig]));
+  const named = services.map((checks): [string, ServiceConfig] => {
+    const service = checks.service as ServiceConfig;
+    return [checks.name, { ...service, names: namesOf(checks).map(({ name }) => name) }];
+  });
+  return {
+    ...(draft.top as Config),
+    zones,
+    regions: Object.fromEntries((draft.regions ?? new Map()) as Map<string, RegionConfig>),
+    services: Object.fromEntries(named),
+  };
+}
+
+/** By file, line and column; the same thing said twice of one place is said once. */
+function ordered(problems: readonly Problem[]): readonly Problem[] {
+  const seen = new Set<string>();
+  const unique = problems.filter((problem) => {
+    const { code, message, place } = problem;
+    const key = JSON.stringify([code, message, place]);
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+  const key = (problem: Problem) => problem.place ?? { file: "", line: 0, column: 0 };
+  return unique.sort((a, b) => {
+    const [at, bt] = [key(a), key(b)];
+    if (at.file !== bt.file) return at.file < bt.file ? -1 : 1;
+    return at.line - bt.line || at.column - bt.column;
+  });
+}
