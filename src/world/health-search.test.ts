@@ -213,7 +213,7 @@ test("step() does what the plain model does, for every sequence of results, wait
   // Deeper from where a return is under way, where most of the states are.
   for (const path of ["xoo", "oxxoo", "xoo..", "oxxoo....", "oxxooxxoo.", "xoo_o"]) {
     search(
-      [...path].reduce((node, letter) => apply(node, letter as Letter), start),
+      path.split("").reduce((node, letter) => apply(node, letter as Letter), start),
       5,
     );
   }

@@ -42,7 +42,7 @@ test("applyResult() counts failures and successes as gdnsd does", () => {
         monitor: { downThreshold: down, upThreshold: up, okThreshold: ok },
       }),
     );
-    const seen = [...results].map((letter) => {
+    const seen = results.split("").map((letter) => {
       run.probe(0, letter === "o");
       run.wait(1000);
       const failures = run.world.endpoints.failures[0]!;

@@ -283,10 +283,12 @@ const eventArbitrary = fc.oneof(
 type Sketch = typeof eventArbitrary extends fc.Arbitrary<infer T> ? T : never;
 const gap = fc.oneof(fc.integer({ min: 0, max: 900 }), fc.integer({ min: 0, max: 9000 }));
 /** Half of them start where a return is under way. */
-const returning = [..."xooooo"].map((letter): readonly [number, Sketch] => [
-  1000,
-  { kind: "result", row: 0, ok: letter === "o" },
-]);
+const returning = "xooooo"
+  .split("")
+  .map((letter): readonly [number, Sketch] => [
+    1000,
+    { kind: "result", row: 0, ok: letter === "o" },
+  ]);
 const history = fc
   .tuple(fc.boolean(), fc.array(fc.tuple(gap, eventArbitrary), { maxLength: 60 }))
   .map(([returns, sketches]) => (returns ? [...returning, ...sketches] : sketches));

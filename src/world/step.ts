@@ -9,6 +9,7 @@ import { assert } from "../errors.ts";
 import type { Policy } from "../policy/policy.ts";
 import { Draft } from "./draft.ts";
 import type { OverrideChange, RefusedEvent, StepResult, WorldEvent } from "./event.ts";
+import { failureIndex } from "./failures.ts";
 import { applyResult, nextOrderedAt, nextRampAt, settle } from "./health.ts";
 import { applyOverrides, refuseOverride, withOverride } from "./override.ts";
 import { Schedule } from "./schedule.ts";
@@ -125,6 +126,7 @@ function applyEvent(run: Run, event: WorldEvent, index: number): void {
     const flag = event.on ? 1 : 0;
     if (draft.endpoints.quarantined[row] === flag) return;
     draft.own("quarantined")[row] = flag;
+    if (event.on) draft.own("failure")[row] = failureIndex("probe.crashed");
     draft.touchedEndpoints.add(row);
     draft.staleTtl.add(draft.facts.serviceOfEndpoint[row]!);
     noteUsable(draft, row);
