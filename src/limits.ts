@@ -11,9 +11,11 @@ export const limits = {
   configBytesMax: 32 * 1024 * 1024,
   configFilesMax: 1024,
   /** What aliases stand for, counted whole each time. */
-  yamlAliasedNodesMax: 1_000_000,
+  yamlAliasedNodesMax: 500_000,
   /** Syntax errors reported of one file: after the first few they are echoes. */
   yamlErrorsMax: 20,
+  /** Problems handed back of one configuration; the last one counts the rest. */
+  problemsMax: 1000,
   yamlDepthMax: 40,
   /** The model. */
   regionsMax: 64,
@@ -141,6 +143,21 @@ export const limits = {
   policySnapshotsMax: 5,
   /** Label sets of one metric family. */
   metricRowsMax: 200_000,
+  /** Store. */
+  storeKeyCharsMax: 512,
+  storeValueBytesMax: 4 * 1024 * 1024,
+  storeListMax: 10_000,
+  storeListBytesMax: 16 * 1024 * 1024,
+  /** Changes kept for watchers: the newest so many, while they are together not longer than this. */
+  storeHistoryMax: 10_000,
+  storeHistoryBytesMax: 64 * 1024 * 1024,
+  storeBusyMs: 2000,
+  storePollMs: 200,
+  leaseMsMin: 1000,
+  leaseMsMax: 86_400_000,
+  /** Records kept in the store. */
+  revisionRecordsMax: 100,
+  auditRecordsMax: 10_000,
   /** Restart of a part: first wait, longest wait. */
   restartMsMin: 50,
   restartMsMax: 1000,
@@ -187,3 +204,8 @@ assert(limits.journalSlots > limits.probesInFlightMax, "every probe under way le
 assert(limits.sandboxesMax > 2, "both halves of a group and the rest can run at once");
 assert(limits.hungMs >= 4 * limits.beatMs, "a late beat is no hang");
 assert(limits.observerStallMs > 2 * limits.observerBeatMs, "a late beat is no stall");
+assert(
+  limits.storeHistoryBytesMax >= 2 * limits.storeValueBytesMax,
+  "the history holds the longest change",
+);
+assert(limits.storeListBytesMax >= limits.storeValueBytesMax, "a page holds the longest value");

@@ -6,6 +6,7 @@
  */
 import type { Socket } from "node:net";
 import type { Entropy, Timer } from "../lib/entropy.ts";
+import { limits } from "../limits.ts";
 import type { FailureCode } from "../world/failures.ts";
 
 /** Everything a probe needs, with no reference to a policy: it may run in another process. */
@@ -78,7 +79,10 @@ export class Attempt implements ProbeHandle {
     this.#handlers = handlers;
     this.#startedAt = entropy.monotonic();
     this.#timer = entropy.after(request.timeoutMs, () => {
-      this.fail(timeoutFailures[this.phase], `${request.timeoutMs} ms`);
+      // After a stall, timers come before what the origin sent meanwhile is read.
+      const lateMs = entropy.monotonic() - this.#startedAt - request.timeoutMs;
+      if (lateMs > limits.probeLateMs) this.abandon("the prober was stalled");
+      else this.fail(timeoutFailures[this.phase], `${request.timeoutMs} ms`);
     });
   }
 

@@ -6,7 +6,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Entropy, Timer } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
-import type { ProbeHandlers, ProbeRequest, ProbeResult } from "./probe.ts";
+import type { ProbeHandlers, ProbeRequest } from "./probe.ts";
 import type { SandboxCommand, SandboxReport } from "./sandbox-child.ts";
 
 export interface SandboxProbe {
@@ -144,7 +144,7 @@ export class Sandbox {
   }
 }
 
-const silence: ProbeHandlers = { result: (_: ProbeResult) => {}, closed: () => {} };
+const silence: ProbeHandlers = { result: () => {}, closed: () => {} };
 
 /** How long to wait before a child that somebody ended, or that did not start, is started again. */
 export function restartWaitMs(attempts: number): number {
