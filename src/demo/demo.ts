@@ -166,7 +166,7 @@ class Demo {
   }
 
   #catchSignals(): void {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       process.once(signal, () => this.#over.resolve(this.#script === undefined ? 0 : 1));
     }
   }

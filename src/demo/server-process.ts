@@ -22,7 +22,9 @@ export class ServerProcess {
     this.#paths = paths;
     const log = openSync(paths.serverLog, "w");
     const args = [cli, "serve", "--config", paths.config, "--state", paths.state];
-    this.#child = spawn(process.execPath, args, { stdio: ["ignore", log, log] });
+    // Apart from the terminal's group: Ctrl-C there and our SIGTERM would be two orders to it, and
+    // the second means "at once".
+    this.#child = spawn(process.execPath, args, { stdio: ["ignore", log, log], detached: true });
     closeSync(log);
     this.#child.once("exit", (code, signal) => {
       if (this.#ended) return;
