@@ -133,7 +133,7 @@ ${endpoints(["eu", "us", "ap"]).join("\n")}
   accounts:                     # never outside the EU, even when all of it is down
     check: ${check}
     endpoints:
-${endpoints(["eu", "us"]).join("\n")}
+${endpoints(["eu"]).join("\n")}
     residency: {only: EU}
     failback: {hold: ${seconds(demoTimes.holdMs)}, ramp: ${seconds(demoTimes.rampMs)}}
     ttl: 5s
