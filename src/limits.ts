@@ -74,6 +74,15 @@ export const limits = {
   dnsTcpConnectionsPerClientMax: 64,
   dnsTcpPendingBytesMax: 256 * 1024,
   dnsTcpIdleMs: 10_000,
+  /** While over half of the connections are taken. */
+  dnsTcpIdleCrowdedMs: 1000,
+  dnsTcpSweepMs: 500,
+  /** At the end, for clients that have not taken their answers yet. */
+  dnsTcpDrainMs: 2000,
+  /** Asked of the kernel for a UDP socket; it may give less. */
+  dnsUdpBufferBytes: 4 * 1024 * 1024,
+  /** Datagrams handed to node:dgram and not yet sent. */
+  dnsUdpWaitingMax: 1024,
   ttlSecondsMax: 86_400,
   /** Probes. */
   probeIntervalMsMin: 250,
@@ -172,6 +181,10 @@ export const limits = {
   drainFrontsMs: 5000,
   drainMs: 3000,
   logLineBytesMax: 1024 * 1024,
+  /** A first start without persisted verdicts waits for one round of probes, so long at most. */
+  firstRoundMs: 3000,
+  /** How often a front looks for a snapshot it cannot start without, or could not read. */
+  snapshotRetryMs: 250,
   /** Where a front waits for an address that a predecessor has not let go of yet. */
   bindRetryMs: 3000,
 } as const;
@@ -187,6 +200,7 @@ assert(
   (limits.dnsCnameHopsMax + 1) * 2 * (limits.dnsNameBytesMax + 10) < 0x4000,
   "a pointer reaches every owner of a chain of CNAMEs",
 );
+assert(limits.dnsTcpDrainMs < limits.drainFrontsMs, "the DNS front ends before its part must");
 assert(limits.dnsZonesMax <= 0x1_0000, "a zone's index fits 16 bits");
 assert(
   limits.dnsRrsetBytesMax + 3 * limits.dnsNameBytesMax + 1024 <= limits.dnsMessageBytesMax,

@@ -4,8 +4,15 @@
  */
 import { limits } from "../limits.ts";
 import { formatTarget } from "./address.ts";
-import { checkRegionReference, placeText, referenceHint, type ServiceChecks } from "./checks.ts";
-import { isInside } from "./checks-steer.ts";
+import {
+  checkRegionReference,
+  isInside,
+  jurisdictionsOf,
+  placeText,
+  referenceHint,
+  residencyOf,
+  type ServiceChecks,
+} from "./checks.ts";
 import type { Path } from "./document.ts";
 import { isMapping } from "./draft.ts";
 import { type EndpointConfig, endpointKeys, endpointSchema } from "./schema.ts";
@@ -175,7 +182,7 @@ function checkStandby(checks: ServiceChecks): void {
   if (region === undefined) return;
   const path = [...checks.path, "standby", "region"];
   if (!checkRegionReference(checks, region, { path, endpoints: true })) return;
-  const allowed = checks.service.residency?.only;
+  const allowed = residencyOf(checks);
   if (allowed !== undefined && !isInside(checks, region, allowed)) {
     const message = `\`${region}\` is not in ${allowed.join(", ")}, so it can never serve`;
     const hint = "choose a region inside `residency.only`";
@@ -188,39 +195,26 @@ function checkStandby(checks: ServiceChecks): void {
 }
 
 function checkResidency(checks: ServiceChecks): void {
-  const allowed = checks.service.residency?.only;
-  const regions = checks.draft.regions;
-  if (allowed === undefined || regions === undefined) return;
-  const raw = checks.raw["residency"];
+  const { regions } = checks.draft;
+  const written = checks.service.residency?.only;
+  if (written === undefined || regions === undefined) return;
   const path = [...checks.path, "residency", "only"];
-  const known = new Set([...regions.values()].flatMap((region) => region.in ?? []));
-  const unclear = [...regions.values()].some((region) => region.in === undefined);
-  const listed = isMapping(raw) && Array.isArray(raw["only"]);
-  let unknown = 0;
-  for (const [index, jurisdiction] of allowed.entries()) {
-    if (known.has(jurisdiction) || unclear) continue;
-    unknown++;
-    checks.report({
-      code: "config.unknown-reference",
-      path: listed ? [...path, index] : path,
-      message: `no region is in \`${jurisdiction}\``,
-      hint: referenceHint(jurisdiction, known, "jurisdictions"),
-    });
+  const allowed = residencyOf(checks);
+  if (allowed === undefined) {
+    checkJurisdictions(checks, written, path);
+    return;
   }
   const own = [...(checks.regions ?? [])].filter((region) => regions.has(region));
-  if (own.length === 0 || unknown === allowed.length) return;
   const outside = own.filter((region) => !isInside(checks, region, allowed));
-  if (outside.length === own.length) {
+  if (outside.length > 0 && outside.length === own.length) {
     const message = `no endpoint of the service is in ${allowed.join(", ")}`;
     const hint = `its regions are ${own.join(", ")}`;
     checks.report({ code: "residency.empty", path, message, hint });
     return;
   }
   for (const region of outside) {
-    // Each of these has a harder word of its own.
-    const { standby, fallback } = checks.service;
-    if (region === standby?.region) continue;
-    if (isMapping(fallback) && fallback.fixed?.region === region) continue;
+    // A standby that can never serve is an error, reported with it.
+    if (region === checks.service.standby?.region) continue;
     checks.report({
       code: "config.unreachable",
       severity: "warning",
@@ -228,6 +222,21 @@ function checkResidency(checks: ServiceChecks): void {
       message: `\`${region}\` is not in ${allowed.join(", ")}, so it never serves`,
       hint: `remove its endpoints, or widen ${path.join(".")}`,
       at: "key",
+    });
+  }
+}
+
+function checkJurisdictions(checks: ServiceChecks, written: readonly string[], path: Path): void {
+  const known = jurisdictionsOf(checks);
+  const raw = checks.raw["residency"];
+  const listed = isMapping(raw) && Array.isArray(raw["only"]);
+  for (const [index, jurisdiction] of written.entries()) {
+    if (known.has(jurisdiction)) continue;
+    checks.report({
+      code: "config.unknown-reference",
+      path: listed ? [...path, index] : path,
+      message: `no region is in \`${jurisdiction}\``,
+      hint: referenceHint(jurisdiction, known, "jurisdictions"),
     });
   }
 }
@@ -241,7 +250,7 @@ function checkFallback(checks: ServiceChecks): void {
   if (typeof region !== "string") return;
   const where = { path: [...path, "region"], endpoints: false };
   if (!checkRegionReference(checks, region, where)) return;
-  const allowed = checks.service.residency?.only;
+  const allowed = residencyOf(checks);
   if (allowed === undefined || isInside(checks, region, allowed)) return;
   const message = `\`${region}\` is not in ${allowed.join(", ")}, so the fixed answer is never given`;
   const hint = "choose a region inside `residency.only`";

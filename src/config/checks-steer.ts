@@ -6,7 +6,7 @@
  */
 import { limits } from "../limits.ts";
 import type { ServiceChecks } from "./checks.ts";
-import { checkRegionReference, placeText } from "./checks.ts";
+import { checkRegionReference, isInside, placeText, residencyOf } from "./checks.ts";
 import type { Path } from "./document.ts";
 import { isMapping } from "./draft.ts";
 import { type UnsupportedWord, unsupported, unsupportedParams } from "./unsupported.ts";
@@ -105,7 +105,7 @@ function checkReference(checks: ServiceChecks, reference: RegionAt, seen: Map<st
 
 /** A plan that residency leaves nothing of. */
 function checkResidency(checks: ServiceChecks, regions: readonly string[], path: Path): void {
-  const allowed = checks.service.residency?.only;
+  const allowed = residencyOf(checks);
   if (allowed === undefined || regions.length === 0) return;
   const inside = regions.some((region) => isInside(checks, region, allowed));
   if (inside) return;
@@ -118,16 +118,6 @@ function checkResidency(checks: ServiceChecks, regions: readonly string[], path:
     message: `none of its regions is in ${allowed.join(", ")}`,
     hint: `name one that is, or change ${[...checks.path, "residency", "only"].join(".")}`,
   });
-}
-
-/** Unknown and invalid regions count as inside: they have been reported for what they are. */
-export function isInside(
-  checks: ServiceChecks,
-  region: string,
-  allowed: readonly string[],
-): boolean {
-  const jurisdictions = checks.draft.regions?.get(region)?.in;
-  return jurisdictions === undefined || jurisdictions.some((each) => allowed.includes(each));
 }
 
 function checkWeights(checks: ServiceChecks, steer: unknown, path: Path): void {

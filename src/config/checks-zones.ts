@@ -85,7 +85,7 @@ export function checkNames(services: readonly ServiceChecks[]): void {
   for (const checks of services) {
     const { zones, zonesKnown } = checks.draft;
     const names = namesOf(checks);
-    if (names.length === 0 && checks.raw["names"] === undefined && zones.length > 1) {
+    if (names.length === 0 && checks.raw["names"] === undefined && zonesKnown && zones.length > 1) {
       const path = [...checks.path, "names"];
       const hint = `add \`names: ${checks.name}.${zones[0]?.apex ?? "example.com"}\``;
       const message = "there are several zones, so the service's names must be written";

@@ -5,7 +5,7 @@
  */
 import { nearestOf } from "../lib/did-you-mean.ts";
 import type { Path } from "./document.ts";
-import type { Draft, Report } from "./draft.ts";
+import { type Draft, isMapping, type Report } from "./draft.ts";
 import { formatPlace, type Merged } from "./merge.ts";
 import type { Config, RegionConfig, ServiceConfig, ZoneConfig } from "./schema.ts";
 
@@ -85,4 +85,32 @@ export function checkRegionReference(
     ...at,
   });
   return false;
+}
+
+/** Every jurisdiction that some region is in, those of half valid lists included. */
+export function jurisdictionsOf(checks: ServiceChecks): ReadonlySet<string> {
+  const regions = Object.values(checks.draft.merged.sections.regions ?? {});
+  const written = regions.flatMap((region) => (isMapping(region) ? [region["in"]] : []).flat());
+  return new Set(written.filter((each): each is string => typeof each === "string"));
+}
+
+/**
+ * The jurisdictions a service may use; undefined for anywhere, and when one of them is unknown,
+ * which is reported for itself: what was meant by it cannot be told.
+ */
+export function residencyOf(checks: ServiceChecks): readonly string[] | undefined {
+  const allowed = checks.service.residency?.only;
+  if (allowed === undefined) return undefined;
+  const known = jurisdictionsOf(checks);
+  return allowed.every((each) => known.has(each)) ? allowed : undefined;
+}
+
+/** Unknown and invalid regions count as inside: they have been reported for what they are. */
+export function isInside(
+  checks: ServiceChecks,
+  region: string,
+  allowed: readonly string[],
+): boolean {
+  const jurisdictions = checks.draft.regions?.get(region)?.in;
+  return jurisdictions === undefined || jurisdictions.some((each) => allowed.includes(each));
 }

@@ -5,6 +5,7 @@
  */
 import type { Place, Problem } from "../errors.ts";
 import { sha256 } from "../lib/sha256.ts";
+import { limits } from "../limits.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import type { Checks, ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts";
 import { checkGeo, checkSizes } from "./checks-geo.ts";
@@ -181,9 +182,14 @@ function ordered(problems: readonly Problem[]): readonly Problem[] {
     return true;
   });
   const key = (problem: Problem) => problem.place ?? { file: "", line: 0, column: 0 };
-  return unique.sort((a, b) => {
+  unique.sort((a, b) => {
     const [at, bt] = [key(a), key(b)];
     if (at.file !== bt.file) return at.file < bt.file ? -1 : 1;
     return at.line - bt.line || at.column - bt.column;
   });
+  if (unique.length <= limits.problemsMax) return unique;
+  const kept = unique.slice(0, limits.problemsMax - 1);
+  const message = `${unique.length - kept.length} more problems are not shown`;
+  const hint = "put these right first";
+  return [...kept, { code: "config.limit", severity: "error", path: "", message, hint }];
 }
