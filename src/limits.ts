@@ -42,7 +42,7 @@ export const limits = {
   /** Geography: what is read from databases. */
   geoDatabasesMax: 8,
   geoDatabaseBytesMax: 1024 * 1024 * 1024,
-  geoLeavesMax: 33_554_432,
+  geoLeavesMax: 16_777_216,
   geoOverridesMax: 65_536,
   geoCacheFilesMax: 4,
   /** MMDB: values visited and nodes walked, counted together, for each byte of the file. */

@@ -2,8 +2,9 @@
  * Airports by IATA code: how an operator says where a region is, and how distinct.ts finds the
  * country a region stands in. Read from a committed table at the first question, not at start.
  */
-import { airportsTable } from "./data/airports.ts";
+
 import { distanceMetres, type GeoPoint } from "./distance.ts";
+import { airportsTable } from "./generated/airports.ts";
 
 export interface Airport extends GeoPoint {
   readonly code: string;

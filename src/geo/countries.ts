@@ -2,7 +2,7 @@
  * What a country code alone says: the continent, and one representative point. compile.ts uses it
  * where the database gives no continent or no coordinates. Read from a committed table once.
  */
-import { countriesTable } from "./data/countries.ts";
+import { countriesTable } from "./generated/countries.ts";
 
 export interface Country {
   readonly code: string;

@@ -1,3 +1,7 @@
+/**
+ * Distances and the airport table: against the haversine with Math.*, and as golden metres that
+ * must not move between machines.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

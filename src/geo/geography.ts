@@ -1,7 +1,8 @@
 /**
  * Geography: where clients are. Plain typed columns, compiled once from a database by compile.ts,
  * cached on disk by digest, read by lookup.ts. The leaves of a family cover its whole address space
- * without a gap: space the database does not list, private space included, is location 0, `unknown`.
+ * without a gap: space the database does not list, private space included, is location 0,
+ * `unknown`.
  */
 import type { Brand } from "../lib/brand.ts";
 
@@ -25,8 +26,9 @@ export interface Location {
 
 /**
  * Leaves in address order. `starts` has `words` unsigned 32-bit words a leaf (1 for IPv4, 4 for
- * IPv6, most significant first); leaf i is the prefix starts[i]/lengths[i], at location locations[i].
- * `index` narrows the search: see lookup.ts for its key.
+ * IPv6, most significant first); leaf i is the prefix starts[i]/lengths[i], at location
+ * locations[i]. `index` narrows a search: index[k] is the leaf that holds the first address of
+ * bucket k (leaves.ts `bucketOf`), and one entry more closes the last bucket.
  */
 export interface Leaves {
   readonly words: 1 | 4;
@@ -44,7 +46,7 @@ export interface Geography {
     readonly license: string;
     /** Seconds since the epoch when the database was built; 0 if it does not say. */
     readonly builtAtSeconds: number;
-    /** True when every location of a country has the country's one point. */
+    /** True when the database has no coordinates: a country is one point (overrides apart). */
     readonly onePointPerCountry: boolean;
   };
   readonly v4: Leaves;
