@@ -54,6 +54,14 @@ export function pick(
   return true;
 }
 
+/** Every key gets the same endpoint, or the same refusal: the answer does not depend on the key. */
+export function isSingle(table: Table, service: ServiceIndex, classIndex: ClassIndex): boolean {
+  const shape = table.columns[service]!.shapes[classIndex]!;
+  if (shape === 0) return true;
+  if (shape > directShapes) return false;
+  return table.rows[table.firstPool[service]! + shape - 1]! <= directRows;
+}
+
 /**
  * The endpoint that follows in an answer of several: the next in the pool's order, around the end,
  * that has a share. Comes back to where it began, so a caller stops when it sees the first again.

@@ -1,0 +1,153 @@
+/**
+ * Client -> class. Called by every front once a query, before pick.ts: counted steps, no allocation,
+ * no throw. The class of a source prefix is that of all its addresses, or of most of them; the scope
+ * says on how much of the address that depends, and no two scopes returned for one rule set overlap
+ * unless one was asked with a shorter source than its class needs.
+ */
+import type { LeafIndex, Leaves } from "../geo/geography.ts";
+import { embeddedAt, findLeaf, spanEnd, unmapPrefix } from "../geo/lookup.ts";
+import { limits } from "../limits.ts";
+import type { ClassIndex, Policy, RuleSet, Service } from "../policy/policy.ts";
+import type { Seen } from "./decision.ts";
+
+/**
+ * Whom an answer is for: an address (length 32 or 128) or a source prefix of it. A front fills in
+ * `family`, `words` and `length`; `classify` turns IPv4 inside IPv6 into IPv4, once and in place.
+ */
+export interface Client {
+  family: 4 | 6;
+  /** Most significant first; IPv4 in the first. Bits beyond `length` are 0. */
+  readonly words: Uint32Array;
+  /** 0: no address is known. */
+  length: number;
+  /** Bits that stood before the IPv4 address, when the query's was IPv6. */
+  before: number;
+}
+
+export interface Classified {
+  classIndex: ClassIndex;
+  seen: Seen;
+  /** In the family of the query, as `answerScope` returns it. */
+  scope: number;
+}
+
+export function createClient(): Client {
+  return { family: 4, words: new Uint32Array(4), length: 0, before: 0 };
+}
+
+export function createClassified(): Classified {
+  return { classIndex: unknownClass, seen: "unknown", scope: 0 };
+}
+
+/** Class 0 is that of location 0. */
+const unknownClass = 0 as ClassIndex;
+
+/** Shares of the source prefix by class, while a span is counted; all 0 between calls. */
+const sizes = new Float64Array(limits.classesPerRuleSetMax);
+
+/**
+ * Writes the class of `client` in the rule set to `out`.
+ *
+ * | source prefix                       | class                      | seen       | scope            |
+ * |-------------------------------------|----------------------------|------------|------------------|
+ * | /0, or over too many leaves         | of the unknown location    | `unknown`  | the source       |
+ * | within one class                    | that                       | `location` | where it is constant |
+ * | the same, and no location is known  | that                       | `unknown`  | where it is constant |
+ * | over several                        | the largest, of equals the first | `span` | the source     |
+ *
+ * Residency is the service's, so all classes of a span are served within the same pools.
+ */
+export function classify(policy: Policy, ruleSet: RuleSet, client: Client, out: Classified): void {
+  unmapClient(client);
+  out.classIndex = unknownClass;
+  out.seen = "unknown";
+  out.scope = client.before + client.length;
+  if (client.length === 0) {
+    out.scope = client.before;
+    return;
+  }
+  const leaves = client.family === 4 ? policy.v4 : policy.v6;
+  const first = findLeaf(leaves, client.words);
+  const last = spanEnd(leaves, first, client.words, client.length);
+  if (last === -1) return;
+  if (first !== last && !oneClass(leaves, ruleSet, { first, last })) {
+    out.classIndex = largestClass(leaves, ruleSet, { first, last, length: client.length });
+    out.seen = "span";
+    return;
+  }
+  const location = leaves.locations[first]!;
+  out.classIndex = ruleSet.classOfLocation[location] as ClassIndex;
+  out.seen = location === 0 && nowhere(leaves, first, last) ? "unknown" : "location";
+  out.scope = client.before + (client.family === 4 ? ruleSet.scope4 : ruleSet.scope6)[first]!;
+}
+
+/**
+ * The scope of an answer: `query` keys, and decisions of a single answer (pick.ts `isSingle`), depend
+ * on the class alone; `client` keys on the affinity mask as well.
+ */
+// Plain arguments, not an options object: called once a query, and must not allocate.
+export function answerScope(
+  service: Service,
+  client: Client,
+  classified: Classified,
+  single: boolean,
+): number {
+  if (single || service.key === "query") return classified.scope;
+  const mask = client.family === 4 ? service.affinityMask4 : service.affinityMask6;
+  return Math.max(classified.scope, client.before + mask);
+}
+
+function unmapClient(client: Client): void {
+  if (client.family === 4) return;
+  const before = embeddedAt(client.words);
+  const length = unmapPrefix(client.words, client.length);
+  if (length < 0) return;
+  client.family = 4;
+  client.length = length;
+  client.before = before;
+}
+
+interface Span {
+  readonly first: LeafIndex;
+  readonly last: LeafIndex;
+}
+
+function oneClass(leaves: Leaves, ruleSet: RuleSet, { first, last }: Span): boolean {
+  const classOf = ruleSet.classOfLocation;
+  const expected = classOf[leaves.locations[first]!];
+  for (let leaf = first + 1; leaf <= last; leaf++) {
+    if (classOf[leaves.locations[leaf]!] !== expected) return false;
+  }
+  return true;
+}
+
+function nowhere(leaves: Leaves, first: LeafIndex, last: LeafIndex): boolean {
+  for (let leaf = first + 1; leaf <= last; leaf++) if (leaves.locations[leaf] !== 0) return false;
+  return true;
+}
+
+function largestClass(
+  leaves: Leaves,
+  ruleSet: RuleSet,
+  span: Span & { readonly length: number },
+): ClassIndex {
+  const classOf = ruleSet.classOfLocation;
+  for (let leaf: number = span.first; leaf <= span.last; leaf++) {
+    sizes[classOf[leaves.locations[leaf]!]!]! += 2 ** (span.length - leaves.lengths[leaf]!);
+  }
+  let largest = 0;
+  let largestSize = 0;
+  for (let leaf: number = span.first; leaf <= span.last; leaf++) {
+    const candidate = classOf[leaves.locations[leaf]!]!;
+    const size = sizes[candidate]!;
+    if (size > largestSize || (size === largestSize && candidate < largest)) {
+      largest = candidate;
+      largestSize = size;
+    }
+  }
+  // Only now: a class may come up in many leaves.
+  for (let leaf: number = span.first; leaf <= span.last; leaf++) {
+    sizes[classOf[leaves.locations[leaf]!]!] = 0;
+  }
+  return largest as ClassIndex;
+}
