@@ -44,6 +44,9 @@ export const problemCodes = {
   "residency.empty": "No endpoint is inside the jurisdictions a service may use.",
   "geo.unreadable": "A geography database cannot be read, is cut short or is not of a known kind.",
   "listen.in-use": "An address to listen on is taken.",
+  "listen.refused": "An address to listen on cannot be had: not of this machine, or not permitted.",
+  "state.in-use": "Another server uses the state directory.",
+  "state.unusable": "The state directory cannot be written, or its path is too long.",
 } as const;
 export type ProblemCode = keyof typeof problemCodes;
 
