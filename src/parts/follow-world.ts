@@ -9,7 +9,13 @@ import type { Logger } from "../lib/log.ts";
 import { limits } from "../limits.ts";
 import { type ChangeMessage, subscribeWorld, type WorldSubscription } from "../link/client.ts";
 import { type PartName, partSocket } from "../link/paths.ts";
-import { readCurrent, readPointer, readPolicy, readWorld, type SnapshotFailure } from "../link/snapshot.ts";
+import {
+  readCurrent,
+  readPointer,
+  readPolicy,
+  readWorld,
+  type SnapshotFailure,
+} from "../link/snapshot.ts";
 import type { EndpointIndex, Policy } from "../policy/policy.ts";
 import { buildTable, type Table, updateTable } from "../steer/table.ts";
 import { endpointColumns } from "../world/columns.ts";
@@ -114,10 +120,7 @@ export class WorldFollower {
       const pointer = await readPointer(stateDir);
       if (pointer.ok || pointer.reason !== "missing") this.#beginFirstRound();
     }
-    this.#diskRetry = entropy.after(
-      limits.snapshotRetryMs,
-      () => void this.#startFromCurrent(),
-    );
+    this.#diskRetry = entropy.after(limits.snapshotRetryMs, () => void this.#startFromCurrent());
   }
 
   #receiveWorld(frame: unknown): void {
