@@ -30,6 +30,13 @@ export const limits = {
   ruleSetsMax: 4096,
   classesPerRuleSetMax: 4096,
   planDepthMax: 10,
+  /** Nodes of one condition, and how deep they nest. */
+  whenNodesMax: 4096,
+  whenDepthMax: 50,
+  /** Locations, classes and scopes of all rule sets together. */
+  ruleSetBytesMax: 512 * 1024 * 1024,
+  /** Classes of all services together: cells of the first level of the table. */
+  serviceClassesMax: 16_777_216,
   answersMax: 8,
   /** Slots of a shape and of a pool row: part of the contract (docs/steering.md). A prime. */
   slots: 4093,
@@ -62,6 +69,8 @@ export const limits = {
   dnsDecodeStepsMax: 150_000,
   /** CNAMEs that one answer follows inside our zones; a client goes on by itself. */
   dnsCnameHopsMax: 8,
+  /** Addresses in one answer: endpoints may be host names of many. */
+  dnsAnswerAddressesMax: 64,
   /** NSID and the CHAOS texts. */
   dnsIdentityBytesMax: 64,
   dnsZonesMax: 4096,

@@ -1,0 +1,296 @@
+/**
+ * Conditions of rules: a checked subset of CEL. Called by compile-rules.ts once a condition. The text
+ * is parsed by cel-js; what is not named in the table below is refused with its position, so a rule
+ * never means something else than it says. A condition is evaluated at compile time only, for each
+ * location.
+ *
+ * | form                                    | on                                       |
+ * |-----------------------------------------|------------------------------------------|
+ * | `==`, `!=`                              | a variable and a text                    |
+ * | `in [...]`                              | a variable and texts                     |
+ * | `.startsWith("...")`                    | a variable                               |
+ * | `inCidr(["192.0.2.0/24", ...])`         | the client's address                     |
+ * | `&&`, `||`, `!`, `(...)`, `true`, `false` | conditions                             |
+ */
+import { type ASTNode, Environment, ParseError } from "@marcbachmann/cel-js";
+import type { ProblemCode } from "../errors.ts";
+import { nearestOf } from "../lib/did-you-mean.ts";
+import { formatPrefix, parsePrefix } from "../lib/ip.ts";
+import { limits } from "../limits.ts";
+
+export const whenVariables = ["country", "continent", "subdivision"] as const;
+export type WhenVariable = (typeof whenVariables)[number];
+
+/** What a condition reads of a client. Empty where nothing is known. */
+export type WhenFacts = Readonly<Record<WhenVariable, string>> & {
+  /** Texts of the rule CIDRs, as in `When.cidrs`, that hold the client's address. */
+  readonly cidrs: ReadonlySet<string>;
+};
+
+export interface When {
+  readonly matches: (facts: WhenFacts) => boolean;
+  /** The prefixes it asks for, in RFC 5952 form, each once. */
+  readonly cidrs: readonly string[];
+}
+
+export interface WhenFault {
+  readonly code: ProblemCode;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export type WhenResult =
+  | { readonly ok: true; readonly when: When }
+  | { readonly ok: false; readonly faults: readonly WhenFault[] };
+
+type Test = When["matches"];
+
+/** Words of the language that conditions will have and do not have yet. */
+const laterWords: ReadonlySet<string> = new Set([
+  "asn",
+  "jurisdiction",
+  "front",
+  "window",
+  "sni",
+  "host",
+  "path",
+  "header",
+  "cookie",
+]);
+
+/** What a text compared with a variable must look like, so that a typing error is no empty rule. */
+const forms: Readonly<Record<WhenVariable, { readonly test: RegExp; readonly like: string }>> = {
+  country: { test: /^[A-Z]{2}$/, like: 'two capital letters such as "DE" (ISO 3166)' },
+  continent: { test: /^(AF|AN|AS|EU|NA|OC|SA)$/, like: "one of AF, AN, AS, EU, NA, OC, SA" },
+  subdivision: { test: /^[A-Z]{2}-[A-Z0-9]{1,3}$/, like: 'a code such as "US-CA" (ISO 3166-2)' },
+};
+
+const environment = new Environment({
+  unlistedVariablesAreDyn: true,
+  limits: {
+    maxAstNodes: limits.whenNodesMax,
+    maxDepth: limits.whenDepthMax,
+    maxListElements: limits.whenNodesMax,
+    maxMapEntries: 1,
+    maxCallArguments: 8,
+  },
+});
+
+export function compileWhen(text: string): WhenResult {
+  const faults: WhenFault[] = [];
+  const ast = parseWhen(text, faults);
+  if (ast === undefined) return { ok: false, faults };
+  const reading: Reading = { faults, cidrs: new Set() };
+  const matches = readTest(ast, reading);
+  if (matches === undefined || faults.length > 0) return { ok: false, faults };
+  return { ok: true, when: { matches, cidrs: [...reading.cidrs] } };
+}
+
+function parseWhen(text: string, faults: WhenFault[]): ASTNode | undefined {
+  try {
+    return environment.parse(text).ast;
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error;
+    const at = error.range === undefined ? "" : ` at character ${error.range.start + 1}`;
+    const message = `the condition cannot be read: ${lowerFirst(error.summary)}${at}`;
+    faults.push({ code: "config.invalid", message, hint: exampleHint });
+    return undefined;
+  }
+}
+
+const exampleHint = 'write for example `country in ["DE", "AT"] || continent == "AF"`';
+const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
+
+interface Reading {
+  readonly faults: WhenFault[];
+  readonly cidrs: Set<string>;
+}
+
+/** A node that is true or false; undefined once a fault is noted. */
+function readTest(node: ASTNode, reading: Reading): Test | undefined {
+  switch (node.op) {
+    case "value":
+      if (typeof node.args !== "boolean") break;
+      return node.args ? () => true : () => false;
+    case "&&":
+    case "||": {
+      const left = readTest(node.args[0], reading);
+      const right = readTest(node.args[1], reading);
+      if (left === undefined || right === undefined) return undefined;
+      return node.op === "&&"
+        ? (facts) => left(facts) && right(facts)
+        : (facts) => left(facts) || right(facts);
+    }
+    case "!_": {
+      const inner = readTest(node.args, reading);
+      return inner && ((facts) => !inner(facts));
+    }
+    case "==":
+    case "!=":
+      return readComparison(node, { sides: node.args, equal: node.op === "==" }, reading);
+    case "in":
+      return readMembership(node, node.args, reading);
+    case "call":
+      if (node.args[0] !== "inCidr") break;
+      return readCidrs(node, node.args[1], reading);
+    case "rcall":
+      if (node.args[0] !== "startsWith") break;
+      return readPrefixTest(node, { on: node.args[1], given: node.args[2] }, reading);
+    default:
+      break;
+  }
+  return refuse(node, reading);
+}
+
+function readComparison(
+  node: ASTNode,
+  of: { readonly sides: readonly [ASTNode, ASTNode]; readonly equal: boolean },
+  reading: Reading,
+): Test | undefined {
+  const [a, b] = of.sides;
+  const text = textOf(a) ?? textOf(b);
+  const other = textOf(a) === undefined ? a : b;
+  if (text === undefined) {
+    if (noteUnknownWords([a, b], reading)) return undefined;
+    return fault(node, reading, "compares something else than a variable with a text");
+  }
+  const variable = readVariable(other, reading);
+  if (variable === undefined || !checkForm(node, { variable, text }, reading)) return undefined;
+  return of.equal ? (facts) => facts[variable] === text : (facts) => facts[variable] !== text;
+}
+
+function readMembership(
+  node: ASTNode,
+  [on, list]: readonly [ASTNode, ASTNode],
+  reading: Reading,
+): Test | undefined {
+  const variable = readVariable(on, reading);
+  if (variable === undefined) return undefined;
+  const texts = readTexts(list, reading, "`in` needs a list of texts");
+  if (texts === undefined) return undefined;
+  const good = texts.filter((text) => checkForm(node, { variable, text }, reading));
+  const set = new Set(good);
+  return good.length === texts.length ? (facts) => set.has(facts[variable]) : undefined;
+}
+
+function readPrefixTest(
+  node: ASTNode,
+  of: { readonly on: ASTNode; readonly given: readonly ASTNode[] },
+  reading: Reading,
+): Test | undefined {
+  const variable = readVariable(of.on, reading);
+  const [only] = of.given;
+  const start = only === undefined ? undefined : textOf(only);
+  if (variable === undefined) return undefined;
+  if (start === undefined || start === "" || of.given.length !== 1) {
+    return fault(node, reading, "`startsWith` needs one text that is not empty");
+  }
+  return (facts) => facts[variable].startsWith(start);
+}
+
+function readCidrs(node: ASTNode, given: readonly ASTNode[], reading: Reading): Test | undefined {
+  const [list] = given;
+  if (list === undefined || given.length !== 1) {
+    return fault(node, reading, "`inCidr` needs one list of prefixes");
+  }
+  const texts = readTexts(list, reading, "`inCidr` needs a list of prefixes");
+  if (texts === undefined) return undefined;
+  const canonical: string[] = [];
+  for (const text of texts) {
+    const prefix = parsePrefix(text);
+    if (prefix === undefined || prefix.hostBits) {
+      const message = `${JSON.stringify(text)} is no prefix${prefix === undefined ? "" : ": bits are set after its length"}`;
+      const hint = "write for example `192.0.2.0/24` or `2001:db8::/32`";
+      reading.faults.push({ code: "config.invalid", message, hint });
+      continue;
+    }
+    canonical.push(formatPrefix(prefix));
+  }
+  for (const cidr of canonical) reading.cidrs.add(cidr);
+  return (facts) => canonical.some((cidr) => facts.cidrs.has(cidr));
+}
+
+function readTexts(node: ASTNode, reading: Reading, message: string): string[] | undefined {
+  const items = node.op === "list" ? node.args : [];
+  const texts = items.map(textOf).filter((text) => text !== undefined);
+  if (texts.length > 0 && texts.length === items.length) return texts;
+  return fault(node, reading, message);
+}
+
+const textOf = (node: ASTNode): string | undefined =>
+  node.op === "value" && typeof node.args === "string" ? node.args : undefined;
+
+function readVariable(node: ASTNode, reading: Reading): WhenVariable | undefined {
+  if (node.op !== "id") return fault(node, reading, "expected a variable here");
+  const known = whenVariables.find((variable) => variable === node.args);
+  if (known === undefined) noteUnknownWord(node.args, reading);
+  return known;
+}
+
+function noteUnknownWords(nodes: readonly ASTNode[], reading: Reading): boolean {
+  let noted = false;
+  for (const node of nodes) {
+    if (node.op !== "id" || whenVariables.some((variable) => variable === node.args)) continue;
+    noteUnknownWord(node.args, reading);
+    noted = true;
+  }
+  return noted;
+}
+
+function noteUnknownWord(word: string, reading: Reading): void {
+  const later = laterWords.has(word);
+  const near = nearestOf(word, whenVariables);
+  const known = `variables are ${whenVariables.join(", ")}, and there is \`inCidr([...])\``;
+  reading.faults.push({
+    code: later ? "config.unsupported" : "config.invalid",
+    message: later
+      ? `\`${word}\` in a condition is not supported yet`
+      : `\`${word}\` is no variable of conditions`,
+    hint: later || near === undefined ? known : `did you mean \`${near}\`?`,
+  });
+}
+
+function checkForm(
+  node: ASTNode,
+  of: { readonly variable: WhenVariable; readonly text: string },
+  reading: Reading,
+): boolean {
+  const { variable, text } = of;
+  const form = forms[variable];
+  // "" is what an unknown place has.
+  if (text === "" || form.test.test(text)) return true;
+  fault(node, reading, `${JSON.stringify(text)} is no ${variable}: expected ${form.like}`);
+  return false;
+}
+
+/** A node of none of the forms. */
+function refuse(node: ASTNode, reading: Reading): undefined {
+  const inner = identifiersOf(node).filter((word) => laterWords.has(word));
+  for (const word of new Set(inner)) noteUnknownWord(word, reading);
+  if (inner.length > 0) return undefined;
+  if (node.op === "id") {
+    if (!whenVariables.some((variable) => variable === node.args)) {
+      noteUnknownWord(node.args, reading);
+      return undefined;
+    }
+    return fault(node, reading, `\`${node.args}\` alone is neither true nor false`);
+  }
+  return fault(node, reading, "only ==, !=, in, startsWith, inCidr, &&, || and ! are understood");
+}
+
+function fault(node: ASTNode, reading: Reading, message: string): undefined {
+  const excerpt = node.input.slice(node.range.start, node.range.end);
+  const shown = excerpt.length > 40 ? `${excerpt.slice(0, 37)}...` : excerpt;
+  const at = `\`${shown}\` at character ${node.range.start + 1}`;
+  reading.faults.push({ code: "config.invalid", message: `${message} (${at})`, hint: exampleHint });
+  return undefined;
+}
+
+/** Every identifier in an expression; depth is bounded by the parser. */
+function identifiersOf(value: unknown): readonly string[] {
+  if (Array.isArray(value)) return value.flatMap(identifiersOf);
+  if (typeof value !== "object" || value === null || !("op" in value)) return [];
+  const node = value as ASTNode;
+  if (node.op === "id") return [node.args];
+  return identifiersOf(Array.isArray(node.args) ? node.args : [node.args]);
+}
