@@ -59,7 +59,7 @@ export function observedPolicy(
   };
 }
 
-export function temporaryState(): { readonly stateDir: string; remove(): void } {
+export function temporaryState(): { readonly stateDir: string; readonly remove: () => void } {
   // Short: the path of a socket has little room.
   const stateDir = mkdtempSync(join(tmpdir(), "rhumb-o-"));
   return { stateDir, remove: () => rmSync(stateDir, { recursive: true, force: true }) };

@@ -34,11 +34,11 @@ interface Scene {
   readonly stateDir: string;
   readonly reader: WorldReader;
   /** Stops the observer, and starts another on the same folder. */
-  restart(): Promise<void>;
-  command<Name extends CommandName>(
+  readonly restart: () => Promise<void>;
+  readonly command: <Name extends CommandName>(
     name: Name,
     input: CommandInput<Name>,
-  ): ReturnType<typeof request<Name>>;
+  ) => ReturnType<typeof request<Name>>;
 }
 
 async function scene(
