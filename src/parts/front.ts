@@ -8,37 +8,50 @@ import { formatProblem } from "../errors.ts";
 import { serveSocket } from "../link/server.ts";
 import type { Policy } from "../policy/policy.ts";
 import { type View, WorldFollower } from "./follow-world.ts";
-import { Listeners, type OpenListener } from "./listeners.ts";
+import { type Listening, moveListen } from "./move-listen.ts";
 import type { Part, RunningPart } from "./part.ts";
 
-export interface FrontServer {
-  /** Called between two requests, with the first view before anything is opened. */
-  use(view: View): void;
-  readonly open: OpenListener;
+export interface FrontServer extends Listening {
+  /** Where it listens, with the ports the system chose. */
+  listening(): readonly string[];
+  /** Takes effect between two requests. */
+  setSnapshot(view: View): void;
+  /** Accepts nothing more; done when what was accepted is finished. */
+  stop(): Promise<void>;
 }
 
 export async function startFront(
   part: Part,
   front: {
-    readonly server: FrontServer;
+    readonly create: (view: View) => FrontServer;
     readonly addresses: (policy: Policy) => readonly string[];
   },
 ): Promise<RunningPart> {
   const { name, stateDir, entropy, log, handlers } = part;
-  const listeners = new Listeners(front.server.open, entropy);
   const metrics = frontMetrics(part);
-  let listening: Promise<void> = Promise.resolve();
-  let first = true;
+  let server: FrontServer | undefined;
+  /** As written in the policy whose list is in force; undefined before the first. */
+  let held: readonly string[] | undefined;
+  let moving: Promise<void> = Promise.resolve();
 
-  const listen = async (policy: Policy): Promise<void> => {
-    const patient = first;
-    const problems = await listeners.apply(front.addresses(policy), { patient });
+  const move = async (to: FrontServer, policy: Policy): Promise<void> => {
+    const wanted = front.addresses(policy);
+    const patient = held === undefined;
+    const problems = await moveListen(to, { held: held ?? [], wanted, patient, entropy });
     for (const problem of problems) log.error(formatProblem(problem));
-    if (first && problems.length > 0) await part.fail(problems);
-    first = false;
+    if (held === undefined && problems.length > 0) await part.fail(problems);
+    if (problems.length === 0) held = wanted;
     part.problems(problems);
-    part.ready(listeners.addresses);
-    log.info({ addresses: listeners.addresses }, "listens");
+    part.ready(to.listening());
+    log.info({ addresses: to.listening() }, "listens");
+  };
+  const take = (view: View, policyChanged: boolean): void => {
+    const current = server ?? front.create(view);
+    if (server === undefined) server = current;
+    else server.setSnapshot(view);
+    metrics.viewed(view);
+    // One after the other: a list is applied to what the one before left.
+    if (policyChanged) moving = moving.then(() => move(current, view.policy));
   };
   const follower = new WorldFollower({
     name,
@@ -47,12 +60,7 @@ export async function startFront(
     log,
     onBusy: (graceMs) => part.busy(graceMs),
     onConnected: (connected) => metrics.connected(connected),
-    onView(view, policyChanged) {
-      front.server.use(view);
-      metrics.viewed(view);
-      // One after the other: a list is applied to what the one before left.
-      if (policyChanged) listening = listening.then(() => listen(view.policy));
-    },
+    onView: take,
   });
   const socket = await serveSocket(part.socket, {
     handlers,
@@ -63,8 +71,8 @@ export async function startFront(
   return {
     async drain() {
       follower.close();
-      await listening;
-      await listeners.close();
+      await moving;
+      await server?.stop();
       await socket.close();
     },
   };

@@ -1,0 +1,21 @@
+/**
+ * The DNS process: `node src/parts/dns.ts --state DIR`. Starts and goes on without control, store and
+ * observer; what a front does as a process stands in front.ts, what it answers in fronts/dns/.
+ */
+import { createDnsServer } from "../fronts/dns/server.ts";
+import { version } from "../lib/version.ts";
+import { startFront } from "./front.ts";
+import { runPart } from "./part.ts";
+
+await runPart("dns", (part) =>
+  startFront(part, {
+    addresses: (policy) => policy.listen.dns,
+    create: (view) =>
+      createDnsServer({
+        snapshot: view,
+        identity: { version: `rhumb ${version}`, node: part.node },
+        registry: part.registry,
+        entropy: part.entropy,
+      }),
+  }),
+);
