@@ -21,6 +21,8 @@ export interface NameQuery {
   readonly labelAt: Uint8Array;
   /** Hash of the suffix that starts at label i. */
   readonly hashes: Int32Array;
+  /** Where the last `findEncloser` stopped. */
+  encloserAt: number;
 }
 
 export function createNameQuery(): NameQuery {
@@ -30,6 +32,7 @@ export function createNameQuery(): NameQuery {
     labelCount: 0,
     labelAt: new Uint8Array(labelsMax),
     hashes: new Int32Array(labelsMax),
+    encloserAt: 0,
   };
 }
 
@@ -108,12 +111,15 @@ export function findNode(table: NameTable, query: NameQuery, label: number): num
 }
 
 /**
- * The label at which the longest existing suffix starts: 0 when the name itself exists (RFC 4592
- * section 3.3.1 calls that suffix the closest encloser); -1 when no zone here holds the name.
+ * The node of the longest existing suffix that starts at label `from` or later: the closest
+ * encloser of RFC 4592 section 3.3.1, or the name itself. -1 when no zone here holds the name.
+ * Which label it starts at stands in `query.encloserAt`.
  */
-export function closestEncloser(table: NameTable, query: NameQuery): number {
-  for (let label = 0; label <= query.labelCount; label++) {
-    if (findNode(table, query, label) >= 0) return label;
+export function findEncloser(table: NameTable, query: NameQuery, from: number): number {
+  for (let label = from; label <= query.labelCount; label++) {
+    const node = findNode(table, query, label);
+    query.encloserAt = label;
+    if (node >= 0) return node;
   }
   return -1;
 }
@@ -123,11 +129,9 @@ export function closestEncloser(table: NameTable, query: NameQuery): number {
  * the name does not exist here or is delegated away.
  */
 export function findAnswering(table: NameTable, query: NameQuery): number {
-  const label = closestEncloser(table, query);
-  if (label < 0) return -1;
-  const node = findNode(table, query, label);
-  if (table.nodes.cut[node]! >= 0) return -1;
-  return label === 0 ? node : table.nodes.wildcard[node]!;
+  const node = findEncloser(table, query, 0);
+  if (node < 0 || table.nodes.cut[node]! >= 0) return -1;
+  return query.encloserAt === 0 ? node : table.nodes.wildcard[node]!;
 }
 
 /** The service that a host name is steered by, for commands and for tests; undefined if none. */

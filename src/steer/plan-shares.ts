@@ -12,7 +12,15 @@ import { roundQuotients, splitQuotients } from "./shares.ts";
 export type Asked = Level | "by-tier";
 
 /** Which attempt of step 6 gave the shares. */
-export type AttemptName = "ordinary" | "held" | "last-good" | "serve-all" | "fixed" | "refuse";
+export const attemptNames = [
+  "ordinary",
+  "held",
+  "last-good",
+  "serve-all",
+  "fixed",
+  "refuse",
+] as const;
+export type AttemptName = (typeof attemptNames)[number];
 
 export interface Attempt {
   readonly name: AttemptName;

@@ -18,7 +18,7 @@ import type {
 } from "../policy/policy.ts";
 import type { World } from "../world/world.ts";
 import { type Carry, levels, poolRow, serviceCarry } from "./carry.ts";
-import { attempt, planShares } from "./plan-shares.ts";
+import { attempt, attemptNames, planShares } from "./plan-shares.ts";
 import { roundSplit } from "./shares.ts";
 import { createArena, releaseRecord, type SlotArena, useRecord } from "./slot-arena.ts";
 
@@ -41,6 +41,8 @@ export const narrowMembersMax = 256;
 interface Column {
   readonly key: string;
   readonly shapes: Uint32Array;
+  /** Which attempt made each shape: a position in `attemptNames`, for fronts that say why. */
+  readonly attempts: Uint8Array;
   users: number;
 }
 
@@ -213,14 +215,16 @@ function makeColumn(
     ids.push(idOf(policy.pools[service.firstPool + ordinal]?.name ?? "", poolSeed));
   }
   const wholeCarry = new Uint16Array(carry.length).fill(limits.availabilityFull);
-  const shapes = Uint32Array.from(classes, (classPlan) => {
-    const { shares } = attempt(service, classPlan, carry);
+  const attempts = new Uint8Array(classes.length);
+  const shapes = Uint32Array.from(classes, (classPlan, classIndex) => {
+    const { name, shares } = attempt(service, classPlan, carry);
+    attempts[classIndex] = attemptNames.indexOf(name);
     const only = onlyMember(shares);
     if (only !== several) return only + 1;
     const base = baseShares(classPlan, wholeCarry);
     return directShapes + 1 + useRecord(table.shapeArena, { ids, base, shares });
   });
-  return { key, shapes, users: 0 };
+  return { key, shapes, attempts, users: 0 };
 }
 
 /** The shares of a class when every pool of its plan is whole. */

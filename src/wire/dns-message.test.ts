@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { message, mutate, mutations } from "../../test/support/dns-generators.ts";
 import { types } from "./dns-constants.ts";
 import {
   decodeMessage,
@@ -11,7 +12,6 @@ import {
   type Message,
 } from "./dns-message.ts";
 import { parseName } from "./dns-name.ts";
-import { message, mutate, mutations } from "./dns-testing.ts";
 
 function name(text: string): Uint8Array {
   const result = parseName(text);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import test from "node:test";
 import fc from "fast-check";
+import { wireName } from "../../test/support/dns-generators.ts";
 import {
   compareNames,
   equalNames,
@@ -13,7 +14,6 @@ import {
   parentName,
   parseName,
 } from "./dns-name.ts";
-import { wireName } from "./dns-testing.ts";
 
 function name(text: string, origin?: Uint8Array): Uint8Array {
   const result = parseName(text, origin);

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { typedRdata } from "../../test/support/dns-generators.ts";
 import { formatType, isMetaType, parseType, types } from "./dns-constants.ts";
 import { parseName } from "./dns-name.ts";
 import { checkRdata, formatRdata, parseRdata } from "./dns-rdata.ts";
-import { typedRdata } from "./dns-testing.ts";
 
 const origin = parseName("example.com.");
 assert.ok(origin.ok);

@@ -3,9 +3,9 @@
  * No product code imports this file.
  */
 import fc from "fast-check";
-import { limits } from "../limits.ts";
-import { types } from "./dns-constants.ts";
-import type { Message, ResourceRecord } from "./dns-message.ts";
+import { limits } from "../../src/limits.ts";
+import { types } from "../../src/wire/dns-constants.ts";
+import type { Message, ResourceRecord } from "../../src/wire/dns-message.ts";
 
 /** Records with Object's prototype, so that they are deeply equal to literals. */
 const plainRecord = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>

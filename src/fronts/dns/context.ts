@@ -1,0 +1,105 @@
+/**
+ * What answer() works on: one context a worker, allocated once. The snapshot in it is replaced as a
+ * whole between two messages, so one answer sees one policy, one World and one table.
+ */
+import { assert } from "../../errors.ts";
+import { createNameQuery, type NameQuery } from "../../policy/name-lookup.ts";
+import type { NameTable } from "../../policy/name-table.ts";
+import type { Policy } from "../../policy/policy.ts";
+import {
+  type Classified,
+  type Client,
+  createClassified,
+  createClient,
+} from "../../steer/classify.ts";
+import { createPicked, type Picked } from "../../steer/pick.ts";
+import type { Table } from "../../steer/table.ts";
+import { parseName } from "../../wire/dns-name.ts";
+import type { World } from "../../world/world.ts";
+import type { DnsCounters } from "./counters.ts";
+import { createExchange, type Exchange, transports } from "./exchange.ts";
+import type { ExtendedError } from "./extended-errors.ts";
+import type { Identity } from "./identity.ts";
+import { createQuery, type Query } from "./query.ts";
+import { createResponse, type Response } from "./response.ts";
+
+/** A policy, a World of it, and the table of both. */
+export interface Snapshot {
+  readonly policy: Policy;
+  readonly world: World;
+  readonly table: Table;
+}
+
+export interface AnswerContext {
+  snapshot: Snapshot;
+  /** The snapshot's, at hand. */
+  names: NameTable;
+  /** Wire names of the endpoints that are answered as a CNAME. */
+  cnameTargets: ReadonlyMap<number, Uint8Array>;
+  readonly identity: Identity;
+  readonly counters: DnsCounters;
+  readonly query: Query;
+  readonly response: Response;
+  /** For look-ups beside the name in question: addresses of name servers. */
+  readonly beside: NameQuery;
+  readonly client: Client;
+  readonly classified: Classified;
+  readonly picked: Picked;
+  /** State of the draws for `query` keys. */
+  readonly chance: Uint32Array;
+  exchange: Exchange;
+  /** Goes into the OPT of the response. */
+  error: ExtendedError | undefined;
+  /** A steered name that has nothing for this client may have something when it is steered anew. */
+  negativeTtlMax: number;
+}
+
+export function createAnswerContext(options: {
+  readonly snapshot: Snapshot;
+  readonly identity: Identity;
+  readonly counters: DnsCounters;
+  readonly draw32: () => number;
+}): AnswerContext {
+  const { snapshot, identity, counters, draw32 } = options;
+  const context: AnswerContext = {
+    snapshot,
+    names: snapshot.policy.names,
+    cnameTargets: cnameTargets(snapshot.policy),
+    identity,
+    counters,
+    query: createQuery(),
+    response: createResponse(),
+    beside: createNameQuery(),
+    client: createClient(),
+    classified: createClassified(),
+    picked: createPicked(),
+    // A state of zeros would never leave it.
+    chance: Uint32Array.of(draw32(), draw32(), draw32(), draw32() | 1),
+    exchange: createExchange(transports.udp),
+    error: undefined,
+    negativeTtlMax: 0,
+  };
+  setSnapshot(context, snapshot);
+  return context;
+}
+
+/** From the next message on. The table may be the one before, updated to the World. */
+export function setSnapshot(context: AnswerContext, snapshot: Snapshot): void {
+  const { policy, world, table } = snapshot;
+  assert(world.policyDigest === policy.digest, "policy and world belong together");
+  assert(table.policyDigest === policy.digest, "policy and table belong together");
+  if (policy !== context.snapshot.policy) context.cnameTargets = cnameTargets(policy);
+  context.snapshot = snapshot;
+  context.names = policy.names;
+}
+
+function cnameTargets(policy: Policy): ReadonlyMap<number, Uint8Array> {
+  const targets = new Map<number, Uint8Array>();
+  policy.endpoints.forEach((endpoint, index) => {
+    if (!endpoint.cname) return;
+    const name = parseName(endpoint.host);
+    assert(name.ok, `endpoint ${endpoint.name} is a name`);
+    targets.set(index, name.value);
+  });
+  return targets;
+}

@@ -1,0 +1,102 @@
+/**
+ * The DNS front: sockets around answer(). Started by parts/dns.ts with the first snapshot, given
+ * every later one by setSnapshot(), which takes effect between two messages. One context serves all
+ * sockets of the process, since a message is answered in one go.
+ */
+import type { Problem } from "../../errors.ts";
+import type { Entropy } from "../../lib/entropy.ts";
+import type { Registry } from "../../lib/telemetry.ts";
+import { limits } from "../../limits.ts";
+import type { AnswerContext } from "./context.ts";
+import { createAnswerContext, type Snapshot, setSnapshot } from "./context.ts";
+import { createDnsCounters } from "./counters.ts";
+import { createIdentity, type IdentityOptions } from "./identity.ts";
+import { type ListenAddress, listenProblem, readListenAddress } from "./listen-address.ts";
+import { openTcp, TcpClients, type TcpListener } from "./tcp.ts";
+import { openUdp, type UdpListener } from "./udp.ts";
+
+export interface DnsServerOptions {
+  readonly snapshot: Snapshot;
+  readonly identity: IdentityOptions;
+  readonly registry: Registry;
+  readonly entropy: Entropy;
+}
+
+export interface DnsServer {
+  /** Makes the addresses listened on these; those that cannot be had are told, the others serve. */
+  listen(addresses: readonly string[]): Promise<readonly Problem[]>;
+  /** What is listened on, such as `127.0.0.1:5300`, with the ports the system chose. */
+  listening(): readonly string[];
+  setSnapshot(snapshot: Snapshot): void;
+  /** Takes no more messages, answers those that have come whole, closes. */
+  stop(): Promise<void>;
+}
+
+interface Listener {
+  readonly text: string;
+  readonly tcp: TcpListener;
+  readonly udp: UdpListener;
+}
+
+/** Port 0 asks for one port that is free for both transports: tried so often. */
+const freePortAttempts = 5;
+
+async function openListener(
+  at: ListenAddress,
+  context: AnswerContext,
+  clients: TcpClients,
+): Promise<Listener | Problem> {
+  for (let attempt = 1; ; attempt++) {
+    const tcp = await openTcp(at, clients);
+    if ("code" in tcp) return listenProblem(at, "tcp", tcp.code);
+    const udp = await openUdp({ ...at, port: tcp.port }, context);
+    if (!("code" in udp)) {
+      const host = at.family === 4 ? at.host : `[${at.host}]`;
+      return { text: `${host}:${tcp.port}`, tcp, udp };
+    }
+    await tcp.close(0);
+    const again = at.port === 0 && udp.code === "EADDRINUSE" && attempt < freePortAttempts;
+    if (!again) return listenProblem(at, "udp", udp.code);
+  }
+}
+
+async function closeListener({ tcp, udp }: Listener): Promise<void> {
+  await Promise.all([udp.close(), tcp.close(limits.dnsTcpDrainMs)]);
+}
+
+export function createDnsServer(options: DnsServerOptions): DnsServer {
+  const { entropy, registry } = options;
+  const context = createAnswerContext({
+    snapshot: options.snapshot,
+    identity: createIdentity(options.identity),
+    counters: createDnsCounters(registry),
+    draw32: () => entropy.draw32(),
+  });
+  const clients = new TcpClients(context, entropy);
+  const open = registry.gauge("rhumb_dns_tcp_connections", "TCP connections open now.");
+  registry.collect(() => open.set(0, clients.count));
+  /** By the address as written. */
+  const listeners = new Map<string, Listener>();
+  return {
+    async listen(addresses) {
+      const problems: Problem[] = [];
+      const gone = [...listeners].filter(([text]) => !addresses.includes(text));
+      for (const [text] of gone) listeners.delete(text);
+      await Promise.all(gone.map(([, listener]) => closeListener(listener)));
+      for (const text of addresses) {
+        if (listeners.has(text)) continue;
+        const opened = await openListener(readListenAddress(text), context, clients);
+        if ("message" in opened) problems.push(opened);
+        else listeners.set(text, opened);
+      }
+      return problems;
+    },
+    listening: () => [...listeners.values()].map((listener) => listener.text),
+    setSnapshot: (snapshot) => setSnapshot(context, snapshot),
+    async stop() {
+      const closing = [...listeners.values()].map(closeListener);
+      listeners.clear();
+      await Promise.all(closing);
+    },
+  };
+}

@@ -1,0 +1,237 @@
+/**
+ * A steered name: client -> class -> pool -> endpoints -> records. Called by resolve.ts. All that
+ * is decided is decided by steer/; here the answer's endpoints are narrowed to the family asked for
+ * and written. A and AAAA of one key begin with the same endpoint when it has both.
+ */
+import { limits } from "../../limits.ts";
+import { loadName } from "../../policy/name-lookup.ts";
+import type { EndpointIndex, PoolIndex, Service, ServiceIndex } from "../../policy/policy.ts";
+import { answerScope, classify } from "../../steer/classify.ts";
+import { clientKey } from "../../steer/key.ts";
+import { nextEndpoint, pick } from "../../steer/pick.ts";
+import { attemptNames } from "../../steer/plan-shares.ts";
+import { directRows, directShapes } from "../../steer/table.ts";
+import { rcodes, types } from "../../wire/dns-constants.ts";
+import type { AnswerContext } from "./context.ts";
+import { outcomes } from "./counters.ts";
+import { type ExtendedError, extendedErrors } from "./extended-errors.ts";
+import { endRecord, undo, writeName, writeRecordHead } from "./response.ts";
+
+/** What resolve.ts is to do when these are returned instead of an rcode. */
+export const follow = -1;
+export const noSteeredData = -2;
+
+/** By position in `attemptNames`. */
+const errorOfAttempt: readonly (ExtendedError | undefined)[] = attemptNames.map((name) => {
+  if (name === "serve-all") return extendedErrors.serveAll;
+  if (name === "last-good") return extendedErrors.lastGood;
+  return name === "fixed" ? extendedErrors.fixed : undefined;
+});
+
+/** An rcode, `follow` with the target in `query.name`, or `noSteeredData`. */
+export function answerSteered(context: AnswerContext, service: ServiceIndex): number {
+  const { snapshot, picked, classified, counters, response, query } = context;
+  const { policy, table } = snapshot;
+  const key = readClient(context, service);
+  if (!pick(table, service, classified.classIndex, key, picked)) {
+    counters.outcomes.add(outcomes.refused, 1);
+    context.error = extendedErrors.noEndpoint;
+    response.authoritative = false;
+    return rcodes.servFail;
+  }
+  const attempt = table.columns[service]!.attempts[classified.classIndex]!;
+  context.error ??= errorOfAttempt[attempt];
+  const endpoint = picked.endpoint as EndpointIndex;
+  const ttlSeconds = table.ttlSeconds[service]!;
+  context.negativeTtlMax = Math.min(context.negativeTtlMax, ttlSeconds);
+  if (policy.endpoints[endpoint]!.cname) {
+    count(context);
+    return answerCname(context, endpoint, ttlSeconds);
+  }
+  if (query.qtype !== types.a && query.qtype !== types.aaaa) return noSteeredData;
+  if (!writeAddresses(context, service, ttlSeconds)) return noSteeredData;
+  count(context);
+  return rcodes.noError;
+}
+
+function count({ counters, error }: AnswerContext): void {
+  counters.outcomes.add(error === undefined ? outcomes.steered : outcomes.fallback, 1);
+}
+
+/**
+ * Who asks: sets `context.classified` and the scope to send back, and returns the key of the
+ * answer.
+ *
+ *   client subnet               its prefix
+ *   client subnet of length 0   nobody we may know: class `unknown` and scope 0 (RFC 7871 section
+ *                               7.1.2); a `client` key follows the resolver's own address
+ *   none                        the socket's peer
+ */
+function readClient(context: AnswerContext, service: ServiceIndex): number {
+  const { query, exchange, client } = context;
+  const { subnet } = query;
+  if (subnet.present && subnet.source > 0) {
+    setClient(context, subnet.family, subnet.words);
+    client.length = subnet.source;
+    classifyClient(context, service);
+    scopeAnswer(context, service);
+    return keyOf(context, service);
+  }
+  setClient(context, exchange.clientFamily, exchange.client);
+  client.length = exchange.clientFamily === 4 ? 32 : 128;
+  classifyClient(context, service);
+  const key = keyOf(context, service);
+  if (subnet.present) {
+    client.length = 0;
+    classifyClient(context, service);
+  }
+  return key;
+}
+
+/** The longest of all steered names that the answer goes through. */
+function scopeAnswer(context: AnswerContext, service: ServiceIndex): void {
+  const { client, classified, query, snapshot } = context;
+  const { table } = snapshot;
+  const shape = table.columns[service]!.shapes[classified.classIndex]!;
+  const row =
+    shape > 0 && shape <= directShapes ? table.rows[table.firstPool[service]! + shape - 1]! : 0;
+  // One answer for every key: it does not matter whose.
+  const single = shape <= directShapes && row <= directRows;
+  const scope = answerScope(serviceOf(context, service), client, classified, single);
+  query.subnet.scope = Math.max(query.subnet.scope, scope);
+}
+
+function serviceOf({ snapshot }: AnswerContext, service: ServiceIndex): Service {
+  return snapshot.policy.services[service]!;
+}
+
+function setClient({ client }: AnswerContext, family: 4 | 6, words: Uint32Array): void {
+  client.family = family;
+  client.before = 0;
+  for (let i = 0; i < 4; i++) client.words[i] = words[i]!;
+}
+
+function classifyClient({ snapshot, client, classified }: AnswerContext, service: number): void {
+  const { policy } = snapshot;
+  const ruleSet = policy.ruleSets[policy.services[service]!.ruleSet]!;
+  classify(policy, ruleSet, client, classified);
+}
+
+/** Signed: a key over 2^31 would be a number of V8's heap. */
+function keyOf(context: AnswerContext, service: ServiceIndex): number {
+  const at = serviceOf(context, service);
+  const { client, chance } = context;
+  return at.key === "client" ? clientKey(at, client.family, client.words) | 0 : draw(chance);
+}
+
+/** Marsaglia's xorshift128: even, which is all that is asked; nobody gains by guessing a draw. */
+function draw(state: Uint32Array): number {
+  const first = state[0]!;
+  let mixed = state[3]!;
+  state[3] = state[2]!;
+  state[2] = state[1]!;
+  state[1] = first;
+  mixed ^= mixed << 11;
+  mixed ^= mixed >>> 8;
+  mixed ^= first ^ (first >>> 19);
+  state[0] = mixed;
+  return mixed | 0;
+}
+
+function answerCname(context: AnswerContext, endpoint: EndpointIndex, ttlSeconds: number): number {
+  const { response, query } = context;
+  const target = context.cnameTargets.get(endpoint)!;
+  const start = response.at;
+  const lengthAt = writeRecordHead(response, types.cname, ttlSeconds);
+  const targetAt = response.at;
+  writeName(response, target, 0);
+  if (!endRecord(response, lengthAt)) {
+    undo(response, start);
+    response.truncated = true;
+    return rcodes.noError;
+  }
+  response.answers++;
+  if (query.qtype === types.cname || query.qtype === types.any) return rcodes.noError;
+  loadName(query.name, target, 0);
+  response.owner.at = targetAt;
+  return follow;
+}
+
+/**
+ * The picked endpoint and those that follow it in its pool, as far as they have addresses of the
+ * family asked for, up to the service's `answers`. All of them or, with TC, none. False: there is
+ * no such address.
+ */
+function writeAddresses(context: AnswerContext, service: ServiceIndex, ttl: number): boolean {
+  const { snapshot, picked, response } = context;
+  const { table } = snapshot;
+  const pool = picked.pool as PoolIndex;
+  const wanted = serviceOf(context, service).answers;
+  const start = response.at;
+  let endpoint = picked.endpoint as EndpointIndex;
+  let endpoints = 0;
+  for (let k = table.endpointCount[pool]!; k > 0 && endpoints < wanted; k--) {
+    const before = response.at;
+    writeEndpoint(context, endpoint, ttl, start);
+    if (response.at > before) endpoints++;
+    endpoint = nextEndpoint(table, pool, endpoint);
+    if (endpoint === picked.endpoint) break;
+  }
+  if (response.at > response.limit) {
+    undo(response, start);
+    response.truncated = true;
+    return true;
+  }
+  const records = (response.at - start) / addressRecordBytes(context);
+  response.answers += records;
+  return records > 0;
+}
+
+/** A pointer to the owner, type, class, TTL, length, address. */
+function addressRecordBytes({ query }: AnswerContext): number {
+  return 12 + (query.qtype === types.a ? 4 : 16);
+}
+
+/** An endpoint may stand for several addresses: those that its host name resolves to. */
+function writeEndpoint(
+  context: AnswerContext,
+  index: EndpointIndex,
+  ttlSeconds: number,
+  start: number,
+): void {
+  const { policy, world } = context.snapshot;
+  const endpoint = policy.endpoints[index]!;
+  const isA = context.query.qtype === types.a;
+  if (endpoint.cname) return;
+  if (endpoint.host === "") {
+    writeAddress(context, isA ? endpoint.ipv4 : endpoint.ipv6, ttlSeconds, start);
+    return;
+  }
+  const resolved = world.resolved.get(index);
+  if (resolved === undefined) return;
+  const addresses = isA ? resolved.ipv4 : resolved.ipv6;
+  for (let i = 0; i < addresses.length; i++) {
+    writeAddress(context, addresses[i]!, ttlSeconds, start);
+  }
+}
+
+/** An RRset holds a record once (RFC 2181 section 5), whoever else has the same address. */
+function writeAddress(
+  context: AnswerContext,
+  address: Uint8Array,
+  ttlSeconds: number,
+  start: number,
+): void {
+  const { response, query } = context;
+  const size = addressRecordBytes(context);
+  const full = response.at - start >= limits.dnsAnswerAddressesMax * size;
+  if (address.length !== size - 12 || full) return;
+  for (let at = start + 12; at < response.at; at += size) {
+    let i = 0;
+    while (i < address.length && response.bytes[at + i] === address[i]) i++;
+    if (i === address.length) return;
+  }
+  const lengthAt = writeRecordHead(response, query.qtype, ttlSeconds);
+  for (let i = 0; i < address.length; i++) response.bytes[response.at++] = address[i]!;
+  endRecord(response, lengthAt);
+}

@@ -1,0 +1,135 @@
+/**
+ * DNS over TCP (RFC 7766) by node:net: accepts clients up to a bound in all and for each address,
+ * and ends those that are idle. What a client says is tcp-connection.ts.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import type { Entropy, Timer } from "../../lib/entropy.ts";
+import { parseAddress } from "../../lib/ip.ts";
+import { limits } from "../../limits.ts";
+import type { AnswerContext } from "./context.ts";
+import { tcpClosings } from "./counters.ts";
+import { createExchange, type Exchange, transports } from "./exchange.ts";
+import type { ListenAddress } from "./listen-address.ts";
+import { TcpConnection } from "./tcp-connection.ts";
+
+export interface TcpListener {
+  readonly port: number;
+  /** Answers what has come, then closes; ends what is left after `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Clients of all listeners: the bounds are for the server. */
+export class TcpClients {
+  readonly #connections = new Map<Socket, TcpConnection>();
+  readonly #perClient = new Map<string, number>();
+  readonly #context: AnswerContext;
+  readonly #entropy: Entropy;
+  readonly #exchange: Exchange = createExchange(transports.tcp);
+  #sweeper: Timer | undefined;
+
+  constructor(context: AnswerContext, entropy: Entropy) {
+    this.#context = context;
+    this.#entropy = entropy;
+  }
+
+  get count(): number {
+    return this.#connections.size;
+  }
+
+  accept(socket: Socket): void {
+    const remote = socket.remoteAddress?.replace(/%.*$/, "") ?? "";
+    const address = parseAddress(remote);
+    // Gone already.
+    if (address === undefined) {
+      socket.destroy();
+      return;
+    }
+    const { family, words } = address;
+    // A network of IPv6 is one client: its addresses cost nothing.
+    const client = family === 4 ? `${words[0]}` : `${words[0]}:${words[1]}`;
+    const ofClient = this.#perClient.get(client) ?? 0;
+    const full = this.count >= limits.dnsTcpConnectionsMax;
+    if (full || ofClient >= limits.dnsTcpConnectionsPerClientMax) {
+      this.#context.counters.tcpClosed.add(tcpClosings.tooMany, 1);
+      socket.destroy();
+      return;
+    }
+    this.#perClient.set(client, ofClient + 1);
+    const monotonic = () => this.#entropy.monotonic();
+    const options = { context: this.#context, exchange: this.#exchange, monotonic, family, words };
+    this.#connections.set(socket, new TcpConnection(socket, options));
+    socket.on("close", () => this.#forget(socket, client));
+    this.#sweepLater();
+  }
+
+  #forget(socket: Socket, client: string): void {
+    this.#connections.delete(socket);
+    const left = (this.#perClient.get(client) ?? 1) - 1;
+    if (left === 0) this.#perClient.delete(client);
+    else this.#perClient.set(client, left);
+  }
+
+  /** One timer for all; none while there are no clients. */
+  #sweepLater(): void {
+    this.#sweeper ??= this.#entropy.after(limits.dnsTcpSweepMs, () => {
+      this.#sweeper = undefined;
+      const now = this.#entropy.monotonic();
+      const crowded = this.count > limits.dnsTcpConnectionsMax / 2;
+      const idleMs = crowded ? limits.dnsTcpIdleCrowdedMs : limits.dnsTcpIdleMs;
+      for (const connection of this.#connections.values()) connection.sweep(now, idleMs);
+      if (this.count > 0) this.#sweepLater();
+    });
+  }
+
+  /** Ends the clients of one listener: politely, then after `graceMs` at once. */
+  async end(sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+    const closed = [...sockets].map(
+      (socket) => new Promise<void>((resolve) => socket.once("close", () => resolve())),
+    );
+    for (const socket of sockets) this.#connections.get(socket)?.stop();
+    const timer = this.#entropy.after(graceMs, () => {
+      for (const socket of sockets) socket.destroy();
+    });
+    await Promise.all(closed);
+    timer.cancel();
+  }
+}
+
+/** The system's error code, such as EADDRINUSE, when the address cannot be had. */
+export async function openTcp(
+  at: ListenAddress,
+  clients: TcpClients,
+): Promise<TcpListener | { readonly code: string }> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    clients.accept(socket);
+  });
+  try {
+    await listen(server, at);
+  } catch (error) {
+    return { code: (error as NodeJS.ErrnoException).code ?? "EUNKNOWN" };
+  }
+  // Out of file descriptors: the clients we have are served, and others come again.
+  server.on("error", () => undefined);
+  const bound = server.address();
+  return {
+    port: bound !== null && typeof bound === "object" ? bound.port : at.port,
+    async close(graceMs) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await clients.end(sockets, graceMs);
+      await closed;
+    },
+  };
+}
+
+function listen(server: Server, at: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: at.host, port: at.port, ipv6Only: true, exclusive: true }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,66 @@
+/**
+ * The OPT record of the response (RFC 6891), and the room kept for it. Whoever sends one gets one,
+ * errors included (section 7).
+ */
+import { limits } from "../../limits.ts";
+import { ednsOptions, types } from "../../wire/dns-constants.ts";
+import type { AnswerContext } from "./context.ts";
+import { dnssecOkBit } from "./read-query.ts";
+import { type Response, write16 } from "./response.ts";
+
+/** Root, type, class, TTL, length. */
+const optBytes = 11;
+
+/** Octets that the response keeps free for its OPT, without an extended error. */
+export function optReserve({ query, identity }: AnswerContext): number {
+  if (!query.hasOpt) return 0;
+  const subnet = query.subnet.present ? 4 + query.subnet.dataLength : 0;
+  const nsid = query.wantsNsid && identity.nsid.length > 0 ? 4 + identity.nsid.length : 0;
+  return optBytes + subnet + nsid;
+}
+
+/**
+ * Writes the OPT behind everything else, into the room that `optReserve` kept. The extended error
+ * goes in when there is room for it as well: it explains, and nothing depends on it.
+ */
+export function writeOpt(context: AnswerContext, rcode: number): void {
+  const { query, response, identity, error } = context;
+  const { bytes } = response;
+  bytes[response.at++] = 0;
+  write16(response, types.opt);
+  write16(response, limits.dnsUdpPayload);
+  bytes[response.at++] = rcode >> 4;
+  bytes[response.at++] = 0;
+  write16(response, query.dnssecOk ? dnssecOkBit : 0);
+  const lengthAt = response.at;
+  response.at += 2;
+  if (query.wantsNsid && identity.nsid.length > 0) {
+    writeOption(response, ednsOptions.nsid, identity.nsid);
+  }
+  if (query.subnet.present) writeSubnet(context);
+  if (error !== undefined && response.at + 4 + error.data.length <= response.size) {
+    writeOption(response, ednsOptions.extendedError, error.data);
+  }
+  const length = response.at - lengthAt - 2;
+  bytes[lengthAt] = length >> 8;
+  bytes[lengthAt + 1] = length & 0xff;
+  response.additionals++;
+}
+
+function writeOption(response: Response, code: number, data: Uint8Array): void {
+  write16(response, code);
+  write16(response, data.length);
+  for (let i = 0; i < data.length; i++) response.bytes[response.at++] = data[i]!;
+}
+
+/** Family, source and address as they came, the scope our own (RFC 7871 section 7.2.1). */
+function writeSubnet({ query, response, exchange }: AnswerContext): void {
+  const { subnet } = query;
+  write16(response, ednsOptions.clientSubnet);
+  write16(response, subnet.dataLength);
+  const at = response.at;
+  for (let i = 0; i < subnet.dataLength; i++) {
+    response.bytes[response.at++] = exchange.request[subnet.dataAt + i]!;
+  }
+  response.bytes[at + 3] = subnet.scope;
+}
