@@ -118,6 +118,9 @@ test("checkBans() refuses a file without a head that says what it is", () => {
     "header",
   ]);
   assert.deepEqual(checkBans([sourceFile("src/cli/x.ts", `#!/usr/bin/env node\n${head}`)]), []);
+  const beside = [sourceFile("src/lib/x.ts", head), sourceFile("src/lib/x.test.ts", "\n")];
+  assert.deepEqual(checkBans(beside), []);
+  assert.deepEqual(rules(checkBans(beside.slice(1))), ["header"]);
 });
 
 /** What looks like a breach and is none. */

@@ -67,6 +67,7 @@ const bans: readonly Ban[] = [
 ];
 
 export function checkBans(files: readonly SourceFile[]): Finding[] {
+  const paths = new Set(files.map((file) => file.path));
   return files.flatMap((file) => [
     ...bans
       .filter((ban) => ban.where(file.path))
@@ -81,7 +82,7 @@ export function checkBans(files: readonly SourceFile[]): Finding[] {
     ...checkBuiltins(file),
     ...checkTodos(file),
     ...checkName(file),
-    ...checkHeader(file),
+    ...checkHeader(file, paths),
   ]);
 }
 
@@ -119,7 +120,9 @@ function checkName(file: SourceFile): Finding[] {
   return [{ path: file.path, line: 1, rule: "file-name", message: "file names are kebab-case" }];
 }
 
-function checkHeader(file: SourceFile): Finding[] {
+/** A test beside its code says what it is by its name. */
+function checkHeader(file: SourceFile, paths: ReadonlySet<string>): Finding[] {
+  if (isTest(file.path) && paths.has(file.path.replace(/\.test\.ts$/, ".ts"))) return [];
   const body = file.text.startsWith("#!")
     ? file.text.slice(file.text.indexOf("\n") + 1)
     : file.text;

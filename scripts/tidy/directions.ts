@@ -63,6 +63,7 @@ export function checkDirections(files: readonly SourceFile[], directions: Direct
         }
         continue;
       }
+      if (target === "package.json") continue;
       if (other !== undefined && (commons.has(other) || may?.has(other))) continue;
       const allowed = may === undefined ? "only each other" : [...may].join(", ") || "nothing";
       const message = `${stage} may not import ${other ?? target}; it may import ${allowed}`;
