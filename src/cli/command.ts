@@ -1,0 +1,62 @@
+/**
+ * What every command of the executable shares: exit codes, output, the shape of a command file. A
+ * command is one file that exports `command`; main.ts loads only the one that is asked for, so
+ * start-up stays quick.
+ */
+import type { Command } from "commander";
+import { formatProblem, type Problem } from "../errors.ts";
+import { type Entropy, systemEntropy } from "../lib/entropy.ts";
+
+/** docs/cli.md has the same table. */
+export const exitCodes = {
+  ok: 0,
+  /** What was asked for cannot be: problems in the configuration, a refused command. */
+  refused: 1,
+  /** The words of the command line are wrong. */
+  usage: 2,
+  /** No server answers on the socket. */
+  unreachable: 3,
+} as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+export interface CliCommand {
+  /** Adds the command, its options, examples and action to the program. */
+  define(program: Command): Command;
+}
+
+/** One entry of the list of commands: enough for help and completion without loading the file. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<CliCommand>;
+}
+
+/** The real clock: the executable is where it comes in. */
+export const entropy: Entropy = systemEntropy();
+
+export function out(text: string): void {
+  process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+}
+
+export function outJson(value: unknown): void {
+  out(JSON.stringify(value, null, 2));
+}
+
+export function complain(text: string): void {
+  process.stderr.write(text.endsWith("\n") ? text : `${text}\n`);
+}
+
+/** Every problem, a line each, where people look for them. */
+export function complainProblems(problems: readonly Problem[]): void {
+  for (const problem of problems) complain(formatProblem(problem));
+}
+
+/** Ends the command with a status, after what was written is out. */
+export function finish(code: ExitCode): void {
+  process.exitCode = code;
+}
+
+/** Examples under a command's help. */
+export function examples(lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
+}
