@@ -156,8 +156,8 @@ class Tour {
       last <= drainedMs + graceMs && !names(away, "us"),
       `us left the answers ${seconds(Math.max(0, last - drainedMs))} later -> ${heardText(away)}`,
     );
-    const lifted = await runRhumb(["lift", "region:us", ...state]);
-    this.#check(lifted.status === 0, `rhumb lift region:us: ${firstLine(lifted.output)}`);
+    const lifted = await runRhumb(["overrides", "lift", "region:us", ...state]);
+    this.#check(lifted.status === 0, `rhumb overrides lift region:us: ${firstLine(lifted.output)}`);
     await this.#sleep(graceMs);
     const back = await this.#dig(asked);
     this.#check(
