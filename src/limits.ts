@@ -93,6 +93,22 @@ export const limits = {
   /** Datagrams handed to node:dgram and not yet sent. */
   dnsUdpWaitingMax: 1024,
   ttlSecondsMax: 86_400,
+  /** Redirect front. */
+  redirectConnectionsMax: 8192,
+  redirectConnectionsPerClientMax: 512,
+  redirectHeaderBytesMax: 16 * 1024,
+  redirectHeadersMax: 100,
+  redirectHeadersTimeoutMs: 5000,
+  redirectIdleMs: 5000,
+  redirectRequestsPerConnectionMax: 1000,
+  /** A body is not read; so much of it is taken and thrown away, so that the answer arrives. */
+  redirectDiscardBytesMax: 1024 * 1024,
+  redirectDiscardMs: 1000,
+  redirectDrainMs: 3000,
+  redirectForwardedMax: 64,
+  redirectHopsMax: 4,
+  /** Decisions remembered for their reasons, until World changes. */
+  redirectReasonsMax: 4096,
   /** Probes. */
   probeIntervalMsMin: 250,
   probeTimeoutMsMax: 60_000,
@@ -129,6 +145,11 @@ export const limits = {
   worldWriteMs: 1000,
   /** World with nothing new in it but the times of results. */
   worldWriteIdleMs: 10_000,
+  /** Records on their way to the store; more are left out. How often verdicts go there. */
+  recordsWaitingMax: 1000,
+  verdictRecordMs: 1000,
+  /** How long a start waits for overrides from the store, and an end for the last records. */
+  storeWaitMs: 1000,
   /** How often it looks for a new policy, and at its own clock. */
   observerBeatMs: 500,
   /** A gap in that, or between its two clocks, after which silence is not the origins' fault. */
@@ -190,6 +211,12 @@ export const limits = {
   drainFrontsMs: 5000,
   drainMs: 3000,
   logLineBytesMax: 1024 * 1024,
+  /** Files of the configuration: how often they are looked at, and how long they must stand still. */
+  sourcePollMs: 1000,
+  sourceSettleMs: 200,
+  /** The metrics page: how long a part may take, and how many may ask at once. */
+  scrapeMs: 1000,
+  metricsConnectionsMax: 64,
   /** A first start without persisted verdicts waits for one round of probes, so long at most. */
   firstRoundMs: 3000,
   /** How often a front looks for a snapshot it cannot start without, or could not read. */
@@ -232,3 +259,8 @@ assert(
   "the history holds the longest change",
 );
 assert(limits.storeListBytesMax >= limits.storeValueBytesMax, "a page holds the longest value");
+assert(
+  limits.redirectDrainMs < limits.drainFrontsMs,
+  "the redirect front ends before its part must",
+);
+assert(limits.redirectDiscardMs < limits.redirectDrainMs, "a discarded body does not hold a drain");

@@ -41,7 +41,6 @@ const continents = new Set(["AF", "AN", "AS", "EU", "NA", "OC", "SA"]);
 function field(value: MmdbValue, ...path: readonly string[]): MmdbValue {
   let at = value;
   for (const key of path) {
-    if (Array.isArray(at)) at = at[0] as MmdbValue;
     at = at instanceof Map ? (at.get(key) as MmdbValue) : undefined;
   }
   return at;
@@ -96,11 +95,9 @@ export function adaptRecord(record: MmdbValue): Location {
     field(record, "continent_code"),
     continentField,
   );
-  const part = code(
-    /^[A-Z0-9]{1,3}$/,
-    field(record, "subdivisions", "iso_code"),
-    field(record, "region_code"),
-  );
+  const subdivisions = field(record, "subdivisions");
+  const largest = Array.isArray(subdivisions) ? (subdivisions[0] as MmdbValue) : undefined;
+  const part = code(/^[A-Z0-9]{1,3}$/, field(largest, "iso_code"), field(record, "region_code"));
   const loc = field(record, "loc");
   const [locLatitude, locLongitude] = typeof loc === "string" ? loc.split(",") : [];
   const latitude = degrees(

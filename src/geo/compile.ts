@@ -7,8 +7,16 @@
 import type { Problem } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { completeLocation } from "./adapt.ts";
-import type { Geography, Leaves, Location, LocationIndex } from "./geography.ts";
-import { type Cut, type CutForest, cutLeaves, joinLeaves, plantCuts } from "./leaves.ts";
+import type { Geography, Location, LocationIndex } from "./geography.ts";
+import {
+  type Cut,
+  type CutForest,
+  cutLeaves,
+  indexLeaves,
+  joinLeaves,
+  type PlainLeaves,
+  plantCuts,
+} from "./leaves.ts";
 import { LocationTable } from "./locations.ts";
 import { openMmdb } from "./mmdb.ts";
 import {
@@ -43,8 +51,8 @@ export type CompileResult =
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 interface Layers {
-  readonly v4: Leaves;
-  readonly v6: Leaves;
+  readonly v4: PlainLeaves;
+  readonly v6: PlainLeaves;
   readonly locations: readonly Location[];
 }
 
@@ -114,7 +122,7 @@ function plantFamily(
 function layOver(base: Layers, overrides: readonly ReadOverride[]): Layers {
   const table = new LocationTable();
   const completed = base.locations.map((location) => table.intern(completeLocation(location)));
-  const lay = (leaves: Leaves, family: 4 | 6): Leaves => {
+  const lay = (leaves: PlainLeaves, family: 4 | 6): PlainLeaves => {
     const special = plantFamily(specialUse(), family);
     const cleared = cutLeaves(leaves, special, (location, node) =>
       node < 0 ? completed[location]! : 0,
@@ -144,7 +152,7 @@ function compact(layers: Layers): Layers {
   const renumbered = new Uint32Array(used.length);
   let next = 0;
   for (let i = 0; i < used.length; i++) if (used[i] === 1) renumbered[i] = next++;
-  const renumber = (leaves: Leaves): Leaves => ({
+  const renumber = (leaves: PlainLeaves): PlainLeaves => ({
     ...leaves,
     locations: leaves.locations.map((location) => renumbered[location]!),
   });
@@ -182,5 +190,12 @@ export function compileGeography(
     builtAtSeconds: Math.min(...read.map((database) => database.builtAtSeconds)),
     onePointPerCountry: !hasPoints,
   };
-  return { ok: true, geography: { digest: options.digest, source, v4, v6, locations } };
+  const geography: Geography = {
+    digest: options.digest,
+    source,
+    v4: indexLeaves(v4),
+    v6: indexLeaves(v6),
+    locations,
+  };
+  return { ok: true, geography };
 }

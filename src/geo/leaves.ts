@@ -7,6 +7,9 @@
 import { assert } from "../errors.ts";
 import type { Leaves, LocationIndex } from "./geography.ts";
 
+/** Leaves between two steps of making them: not yet searchable. */
+export type PlainLeaves = Omit<Leaves, "index">;
+
 /** IPv4: the top 16 bits. IPv6: 2000::/3 by 17 bits after its first three, one bucket each side. */
 export function bucketOf(words: 1 | 4, word: number): number {
   if (words === 1) return word >>> 16;
@@ -91,20 +94,20 @@ export class LeafBuilder {
     this.locations = locations;
   }
 
-  finish(): Leaves {
+  finish(): PlainLeaves {
     const { words, count } = this;
-    const starts = this.starts.slice(0, count * words);
-    const leaves = {
+    return {
       words,
-      starts,
+      starts: this.starts.slice(0, count * words),
       lengths: this.lengths.slice(0, count),
       locations: this.locations.slice(0, count),
     };
-    return { ...leaves, index: buildIndex(words, starts) };
   }
 }
 
-function buildIndex(words: 1 | 4, starts: Uint32Array): Uint32Array {
+/** The last step of making leaves. */
+export function indexLeaves(leaves: PlainLeaves): Leaves {
+  const { words, starts } = leaves;
   const count = starts.length / words;
   const buckets = bucketCount(words);
   const index = new Uint32Array(buckets + 1);
@@ -117,7 +120,7 @@ function buildIndex(words: 1 | 4, starts: Uint32Array): Uint32Array {
     index[bucket] = leaf;
   }
   index[buckets] = count - 1;
-  return index;
+  return { ...leaves, index };
 }
 
 function startsAtOrBefore(starts: Uint32Array, words: 1 | 4, leaf: number, first: number): boolean {
@@ -127,7 +130,7 @@ function startsAtOrBefore(starts: Uint32Array, words: 1 | 4, leaf: number, first
 }
 
 /** One leaf over a whole family. */
-export function uniformLeaves(words: 1 | 4, location: number): Leaves {
+export function uniformLeaves(words: 1 | 4, location: number): PlainLeaves {
   const builder = new LeafBuilder(words, 1);
   builder.append(new Uint32Array(words), { length: 0, location });
   return builder.finish();
@@ -196,10 +199,10 @@ export function plantCuts(list: readonly (Cut & { readonly member: number })[]):
  * location from the one it had and the longest prefix that covers it (a node of the forest, or -1).
  */
 export function cutLeaves(
-  leaves: Leaves,
+  leaves: PlainLeaves,
   forest: CutForest,
   relocate: (location: LocationIndex, node: number) => number,
-): Leaves {
+): PlainLeaves {
   const { words } = leaves;
   const { cuts, parents } = forest;
   const builder = new LeafBuilder(words, leaves.lengths.length + 2 * cuts.length + 2);
@@ -234,10 +237,10 @@ export function cutLeaves(
 
 /** The common refinement of two lists of one family; `join` gives each piece its location. */
 export function joinLeaves(
-  a: Leaves,
-  b: Leaves,
+  a: PlainLeaves,
+  b: PlainLeaves,
   join: (a: LocationIndex, b: LocationIndex) => number,
-): Leaves {
+): PlainLeaves {
   assert(a.words === b.words, "leaves of one family");
   const { words } = a;
   const builder = new LeafBuilder(words, Math.max(a.lengths.length, b.lengths.length) + 1);
@@ -261,9 +264,9 @@ export function joinLeaves(
 
 /** Whether the leaf that holds the other (longer) one ends at the same address. */
 function endsTogether(
-  outer: Leaves,
+  outer: PlainLeaves,
   at: number,
-  inner: { readonly other: Leaves; readonly leaf: number },
+  inner: { readonly other: PlainLeaves; readonly leaf: number },
 ): boolean {
   const { words } = outer;
   const from = outer.lengths[at]!;

@@ -6,7 +6,7 @@
 import { assert } from "../errors.ts";
 import type { Prefix } from "../lib/ip.ts";
 import type { Geography, Leaves, LocationIndex } from "./geography.ts";
-import { bitAt, cutLeaves, plantCuts } from "./leaves.ts";
+import { bitAt, cutLeaves, indexLeaves, plantCuts } from "./leaves.ts";
 import { unmappedPrefix } from "./overrides.ts";
 
 /** What one of the overlay's locations stands for. */
@@ -56,7 +56,7 @@ export function overlay(
       return all.sort((a, b) => a - b);
     });
     const setNames = sets.map((set) => set.join(","));
-    return cutLeaves(leaves, forest, (location, node) => {
+    const cut = cutLeaves(leaves, forest, (location, node) => {
       if (node < 0) return location;
       const key = `${location} ${setNames[node]}`;
       const known = interned.get(key);
@@ -66,6 +66,7 @@ export function overlay(
       interned.set(key, index);
       return index;
     });
+    return indexLeaves(cut);
   };
   const v4 = lay(geography.v4, 4);
   const v6 = lay(geography.v6, 6);

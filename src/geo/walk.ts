@@ -5,14 +5,14 @@
  */
 import { limits } from "../limits.ts";
 import { adaptRecord, wantedFields } from "./adapt.ts";
-import type { Leaves, Location, LocationIndex } from "./geography.ts";
-import { clearBit, LeafBuilder, setBit, uniformLeaves } from "./leaves.ts";
+import type { Location, LocationIndex } from "./geography.ts";
+import { clearBit, LeafBuilder, type PlainLeaves, setBit, uniformLeaves } from "./leaves.ts";
 import { LocationTable } from "./locations.ts";
 import { type Mmdb, mmdbRecord } from "./mmdb.ts";
 
 export interface WalkedDatabase {
-  readonly v4: Leaves;
-  readonly v6: Leaves;
+  readonly v4: PlainLeaves;
+  readonly v6: PlainLeaves;
   /** As the records say, not completed; 0 is unknown. */
   readonly locations: readonly Location[];
 }
@@ -57,7 +57,7 @@ interface Walk {
   readonly locate: (record: number) => LocationIndex;
 }
 
-function walkTree(database: Mmdb, walk: Walk): Leaves {
+function walkTree(database: Mmdb, walk: Walk): PlainLeaves {
   const { decoder, metadata } = database;
   const bits = walk.words * 32;
   const builder = new LeafBuilder(walk.words);

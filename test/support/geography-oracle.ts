@@ -3,7 +3,9 @@
  * src/geo/leaves.ts and lookup.ts.
  */
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import type { Leaves } from "../../src/geo/geography.ts";
+import { indexLeaves, LeafBuilder } from "../../src/geo/leaves.ts";
 
 export function bigOf(words: Uint32Array | readonly number[], count: 1 | 4): bigint {
   let value = 0n;
@@ -55,4 +57,34 @@ export function assertMerged(leaves: readonly PlainLeaf[]): void {
     const siblings = b.first % ((a.last - a.first + 1n) * 2n) !== 0n;
     assert.ok(!siblings || a.location !== b.location, `leaves ${i - 1} and ${i} are one`);
   }
+}
+
+/** Leaves made by halving at random, deep along a few paths; siblings of one location do merge. */
+export function arbitraryLeaves(words: 1 | 4, locations = 3): fc.Arbitrary<Leaves> {
+  const bits = words * 32;
+  const path = fc.tuple(
+    fc.bigInt({ min: 0n, max: (1n << BigInt(bits)) - 1n }),
+    fc.integer({ min: 1, max: bits }),
+  );
+  return fc
+    .tuple(fc.array(path, { maxLength: 6 }), fc.array(fc.nat(locations - 1), { minLength: 1 }))
+    .map(([paths, colours]) => {
+      const builder = new LeafBuilder(words, 1);
+      let made = 0;
+      const visit = (first: bigint, length: number): void => {
+        const size = 1n << BigInt(bits - length);
+        const inside = paths.some(
+          ([at, depth]) => depth > length && at >= first && at < first + size,
+        );
+        if (inside) {
+          visit(first, length + 1);
+          visit(first + size / 2n, length + 1);
+          return;
+        }
+        const location = colours[made++ % colours.length] ?? 0;
+        builder.append(wordsOf(first, words), { length, location });
+      };
+      visit(0n, 0);
+      return indexLeaves(builder.finish());
+    });
 }
