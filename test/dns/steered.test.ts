@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setSnapshot } from "../../src/fronts/dns/context.ts";
-import { LeafBuilder, uniformLeaves } from "../../src/geo/leaves.ts";
+import { indexLeaves, LeafBuilder } from "../../src/geo/leaves.ts";
 import type { NameTable } from "../../src/policy/name-table.ts";
 import type { Endpoint, Policy } from "../../src/policy/policy.ts";
 import type { EdnsOption } from "../../src/wire/dns-message.ts";
@@ -16,6 +16,7 @@ import {
   optOf,
   snapshotOf,
   subnetOption,
+  unknownLeaves,
   zonesFrom,
 } from "../support/dns-front.ts";
 import {
@@ -51,8 +52,7 @@ function front(made: Made): Front {
   const base = policyOf([sketch]);
   const endpoints = base.endpoints.map((endpoint, i) => ({ ...endpoint, ...made.endpoints?.[i] }));
   const names: NameTable = zonesFrom(made.zones ?? zones);
-  const leaves = { v4: uniformLeaves(1, 0), v6: uniformLeaves(4, 0) };
-  const policy = { ...base, ...leaves, endpoints, names };
+  const policy = { ...base, ...unknownLeaves(), endpoints, names };
   return frontFor(snapshotOf(made.change?.(policy) ?? policy, made.world ?? []));
 }
 
@@ -316,7 +316,7 @@ function twoClasses(policy: Policy): Policy {
   for (const [start = 0, length = 0] of rest) {
     builder.append(Uint32Array.of(start << 24), { length, location: start === 10 ? 1 : 0 });
   }
-  const v4 = builder.finish();
+  const v4 = indexLeaves(builder.finish());
   const [ruleSet] = policy.ruleSets;
   assert.ok(ruleSet !== undefined);
   const classOfLocation = Uint16Array.of(0, 1);

@@ -13,6 +13,7 @@ import {
 import { createDnsCounters } from "../../src/fronts/dns/counters.ts";
 import { createExchange, type Exchange, transports } from "../../src/fronts/dns/exchange.ts";
 import { createIdentity } from "../../src/fronts/dns/identity.ts";
+import { indexLeaves, uniformLeaves } from "../../src/geo/leaves.ts";
 import { simulatedEntropy } from "../../src/lib/entropy.ts";
 import { createRegistry } from "../../src/lib/telemetry.ts";
 import type {
@@ -158,6 +159,11 @@ export function frontFor(of: NameTable | Snapshot): Front {
     draw32: () => entropy.draw32(),
   });
   return { context, exchanges: [createExchange(transports.udp), createExchange(transports.tcp)] };
+}
+
+/** Leaves of a geography that knows nothing: every address is of location 0. */
+export function unknownLeaves(): Pick<Policy, "v4" | "v6"> {
+  return { v4: indexLeaves(uniformLeaves(1, 0)), v6: indexLeaves(uniformLeaves(4, 0)) };
 }
 
 /** The policy with the world that `sketch` says (steer-fixture.ts), and its table. */

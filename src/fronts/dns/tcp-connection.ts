@@ -63,6 +63,7 @@ export class TcpConnection {
 
   /** Ends the connection when nothing has moved for too long. */
   sweep(now: number, idleMs: number): void {
+    if (this.#socket.destroyed) return;
     if (this.#blocked) {
       const taken = this.#socket.bytesWritten - this.#socket.writableLength;
       if (taken !== this.#taken) this.#activeAt = now;

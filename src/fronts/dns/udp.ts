@@ -32,7 +32,7 @@ export async function openUdp(
 ): Promise<UdpListener | { readonly code: string }> {
   const socket = createSocket({
     type: at.family === 4 ? "udp4" : "udp6",
-    ipv6Only: true,
+    ipv6Only: at.family === 6,
     recvBufferSize: limits.dnsUdpBufferBytes,
     lookup: sameAddress as NonNullable<Parameters<typeof createSocket>[0] & object>["lookup"],
   });
