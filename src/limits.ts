@@ -207,6 +207,8 @@ export const limits = {
   hungMs: 5000,
   /** Longer silence a part may announce: a start, a compilation, a new table. */
   graceMsMax: 120_000,
+  /** After its start a part writes what it compiled, for its next start. */
+  compiledFlushMs: 3000,
   /** At the end: for what is under way in fronts, then for each part after them. */
   drainFrontsMs: 5000,
   drainMs: 3000,

@@ -12,12 +12,18 @@ import { carry } from "../world/carry.ts";
 import { fitsPolicy } from "../world/frame.ts";
 import { initialWorld } from "../world/initial.ts";
 import { step } from "../world/step.ts";
-import type { World } from "../world/world.ts";
+import type { Override, World } from "../world/world.ts";
 
 /** The World persisted last, under `policy`; the first World when there is none that fits. */
 export async function restoreWorld(
   policy: Policy,
-  options: { readonly stateDir: string; readonly entropy: Entropy; readonly log: Logger },
+  options: {
+    readonly stateDir: string;
+    readonly entropy: Entropy;
+    readonly log: Logger;
+    /** What the operator said, as the store has it; asked when there is no World on disk. */
+    readonly overrides: () => Promise<readonly Override[]>;
+  },
 ): Promise<World> {
   const { stateDir, log } = options;
   const nowMs = options.entropy.now();
@@ -25,16 +31,23 @@ export async function restoreWorld(
   if (!read.ok) {
     if (read.reason !== "missing")
       log.warn({ file: read.file }, `no World restored: ${read.message}`);
-    return initialWorld(policy, nowMs);
+    return firstWorld(policy, { overrides: await options.overrides(), nowMs });
   }
   const world = read.value;
   if (fitsPolicy(world, policy)) return world;
   const old = await readPolicy(stateDir, world.policyDigest);
   if (old.ok && fitsPolicy(world, old.value)) return carry(old.value, world, policy, nowMs);
   log.warn("no World restored: the policy it belongs to is gone");
-  // What the operator said names its targets, so it needs no indices.
-  const at = nowMs;
-  const said = world.overrides.map((override) => ({ kind: "override", at, override }) as const);
+  return firstWorld(policy, { overrides: world.overrides, nowMs });
+}
+
+/** What the operator said names its targets, so it needs no indices. */
+function firstWorld(
+  policy: Policy,
+  options: { readonly overrides: readonly Override[]; readonly nowMs: number },
+): World {
+  const { overrides, nowMs } = options;
+  const said = overrides.map((override) => ({ kind: "override", at: nowMs, override }) as const);
   return step(policy, initialWorld(policy, nowMs), said, nowMs).world;
 }
 

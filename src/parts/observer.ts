@@ -10,7 +10,7 @@ import type { Entropy } from "../lib/entropy.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Registry } from "../lib/telemetry.ts";
 import { limits } from "../limits.ts";
-import { partSocket } from "../link/paths.ts";
+import { partSocket, statePaths } from "../link/paths.ts";
 import type { CommandHandlers } from "../link/server.ts";
 import { publishWorld, type WorldPublisher } from "../link/world-server.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -25,6 +25,7 @@ import { logOverride, logStep } from "./observer-log.ts";
 import { type ObserverMetrics, observerMetrics } from "./observer-metrics.ts";
 import { PolicyWatch } from "./observer-policy.ts";
 import { Origins } from "./observer-probes.ts";
+import { ObserverStore } from "./observer-store.ts";
 import { WorldKeeper } from "./observer-world.ts";
 import { runPart } from "./part.ts";
 
@@ -60,6 +61,7 @@ class Observer implements RunningObserver {
   readonly #options: ObserverOptions;
   readonly #disk: WorldDisk;
   readonly #metrics: ObserverMetrics;
+  readonly #store: ObserverStore;
   readonly #watch: PolicyWatch;
   #publisher: WorldPublisher | undefined;
   /** Both undefined until there is a policy. */
@@ -75,6 +77,7 @@ class Observer implements RunningObserver {
     this.#options = options;
     const getWorld = (): World | undefined => this.#keeper?.world;
     this.#disk = new WorldDisk({ stateDir, entropy, log, getWorld });
+    this.#store = new ObserverStore({ file: statePaths(stateDir).store, entropy, log });
     this.#metrics = observerMetrics(options.registry, () => ({
       world: getWorld(),
       probing: this.#origins?.statistics,
@@ -99,7 +102,10 @@ class Observer implements RunningObserver {
       entropy,
       getKeeper: () => this.#keeper,
       persist: () => this.#disk.write(),
-      onOverride: (change, override, author) => logOverride(log, { change, override, author }),
+      onOverride: (change, override, author) => {
+        logOverride(log, { change, override, author });
+        this.#store.noteOverride(change, override, author);
+      },
     });
     this.#publisher = await publishWorld({
       path: partSocket(stateDir, "observer"),
@@ -117,6 +123,7 @@ class Observer implements RunningObserver {
     this.#origins?.stop();
     this.#keeper?.stop();
     await this.#disk.stop();
+    await this.#store.stop();
     await this.#publisher?.close();
   }
 
@@ -124,9 +131,11 @@ class Observer implements RunningObserver {
     if (this.#stopped) return;
     const { stateDir, entropy, log } = this.#options;
     if (this.#keeper === undefined) {
-      const world = await restoreWorld(policy, { stateDir, entropy, log });
+      const overrides = () => this.#store.overrides();
+      const world = await restoreWorld(policy, { stateDir, entropy, log, overrides });
       this.#begin(policy, world);
     } else {
+      this.#store.forgetChanges();
       this.#keeper.adopt(policy);
       this.#origins?.setPolicy();
     }
@@ -168,7 +177,12 @@ class Observer implements RunningObserver {
     else this.#publisher?.publish(world, result);
     this.#disk.changed(decides);
     const [keeper, origins] = [this.#keeper, this.#origins];
-    if (keeper !== undefined) logStep(this.#options.log, { result, keeper, origins });
+    if (keeper === undefined) return;
+    logStep(this.#options.log, { result, keeper, origins });
+    this.#store.noteStep(result, () => keeper);
+    for (const { override, change } of result.overrideChanges) {
+      if (change === "expired") this.#store.noteOverride(change, override, "the clock");
+    }
   }
 }
 

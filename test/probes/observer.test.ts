@@ -1,7 +1,9 @@
 /** The observer as its readers see it: over its socket, with real origins, in one process. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
+import { getVerdicts, listAudit, listOverrides } from "../../src/control/records.ts";
+import { openSqliteStore } from "../../src/control/sqlite.ts";
 import { systemEntropy } from "../../src/lib/entropy.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { createRegistry } from "../../src/lib/telemetry.ts";
@@ -34,7 +36,7 @@ interface Scene {
   readonly stateDir: string;
   readonly reader: WorldReader;
   /** Stops the observer, and starts another on the same folder. */
-  readonly restart: () => Promise<void>;
+  readonly restart: (options?: { readonly betweenRuns: () => void }) => Promise<void>;
   readonly command: <Name extends CommandName>(
     name: Name,
     input: CommandInput<Name>,
@@ -54,8 +56,9 @@ async function scene(
     await play({
       stateDir,
       reader,
-      async restart() {
+      async restart(options) {
         await observer.stop();
+        options?.betweenRuns();
         observer = await start();
       },
       command: (name, input) =>
@@ -143,6 +146,43 @@ test("observer keeps verdicts and overrides across a restart, without a probe be
     await reader.until((world) => world.endpoints.forced[0] === forced.none);
   }));
 
+test("observer records overrides and verdicts, and reads overrides back when World is lost", () =>
+  scene(async ({ stateDir, reader, restart, command }) => {
+    const a = await origin();
+    await accept(stateDir, observedPolicy([a], { monitor: quick }));
+    await reader.until((world) => isUp(world, 0));
+    const word = { kind: "freeze", reason: "r", author: "ann", forMs: 60_000 } as const;
+    const given = await command("override", { ...word, target: "shop" });
+    const other = await command("override", { ...word, target: "shop/fra" });
+    assert.ok(given.ok && other.ok);
+    assert.ok((await command("lift", { target: "shop/fra", author: "bob" })).ok);
+    // Verdicts are written a second after they change.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await restart();
+    const store = await openSqliteStore(statePaths(stateDir).store, { entropy });
+    assert.ok(store.ok);
+    assert.deepEqual(await listOverrides(store.store), [given.value.override]);
+    const verdicts = await getVerdicts(store.store, "shop");
+    assert.deepEqual(
+      verdicts?.endpoints.map(({ state }) => state),
+      ["up"],
+    );
+    const trail = await listAudit(store.store, 10);
+    assert.deepEqual(
+      trail.map(({ action, author, target }) => [action, author, target]),
+      [
+        ["lift", "bob", "pool:shop/fra"],
+        ["override", "ann", "pool:shop/fra"],
+        ["override", "ann", "service:shop"],
+      ],
+    );
+    await store.store.close();
+    await restart({
+      betweenRuns: () => writeFileSync(statePaths(stateDir).worldSnapshot, "damaged"),
+    });
+    await reader.until((world) => world.overrides.length === 1 && world.endpoints.frozen[0] === 1);
+  }));
+
 test("observer refuses commands it cannot carry out, saying why", () =>
   scene(async ({ stateDir, reader, command }) => {
     const word = { kind: "drain", reason: "r", author: "a", forMs: 60_000 } as const;
@@ -170,7 +210,6 @@ test("observer goes on with the policy it has when the next one is damaged", () 
     await reader.until((world) => isUp(world, 0));
     const { current } = statePaths(stateDir);
     const pointer = readFileSync(current, "utf8");
-    const { writeFileSync } = await import("node:fs");
     writeFileSync(current, pointer.replace(policy.digest, "0".repeat(64)));
     a.status = 500;
     await reader.until((world) => isDown(world, 0) && world.policyDigest === policy.digest);
