@@ -1,102 +1,10 @@
 /**
- * The executable. A table of commands, each in a file of its own that is loaded when it is asked for;
- * help and completion need only the table. Exit codes: command.ts and docs/cli.md.
+ * The executable: finds the command that was asked for, loads it and runs it. Exit codes: command.ts
+ * and docs/cli.md.
  */
-import { Command, CommanderError } from "commander";
-import { type CommandEntry, complain, exitCodes, finish } from "./command.ts";
-import { version } from "./version.ts";
-
-const overrideEntry = (name: string, summary: string): CommandEntry => ({
-  name,
-  summary,
-  load: async () => (await import("./override.ts")).overrideCommand(name),
-});
-
-export const commandTable: readonly CommandEntry[] = [
-  {
-    name: "serve",
-    summary: "run the server",
-    load: async () => (await import("./serve.ts")).command,
-  },
-  {
-    name: "check",
-    summary: "read a configuration and report every problem in it",
-    load: async () => (await import("./check.ts")).command,
-  },
-  {
-    name: "compile",
-    summary: "print what a configuration means, with names gone",
-    load: async () => (await import("./compile.ts")).command,
-  },
-  {
-    name: "explain",
-    summary: "say which endpoints serve a client, and why",
-    load: async () => (await import("./explain.ts")).command,
-  },
-  {
-    name: "world",
-    summary: "print what a running server believes, with ages",
-    load: async () => (await import("./world.ts")).command,
-  },
-  {
-    name: "status",
-    summary: "print a running server's parts, revision and problems",
-    load: async () => (await import("./status.ts")).command,
-  },
-  {
-    name: "reload",
-    summary: "have a running server read its configuration again",
-    load: async () => (await import("./reload.ts")).command,
-  },
-  {
-    name: "revisions",
-    summary: "list the revisions a server has accepted",
-    load: async () => (await import("./revisions.ts")).command,
-  },
-  overrideEntry("drain", "send a target no new work"),
-  overrideEntry("force-up", "count a target as up, whatever its checks say"),
-  overrideEntry("force-down", "count a target as down, whatever its checks say"),
-  overrideEntry("freeze", "stop automatic changes of a target"),
-  overrideEntry("activate", "let a manual standby serve"),
-  {
-    name: "overrides",
-    summary: "list the operator's overrides, or lift one",
-    load: async () => (await import("./overrides.ts")).command,
-  },
-  {
-    name: "demo",
-    summary: "three regions on this machine, to break and mend",
-    load: async () => (await import("./demo.ts")).command,
-  },
-  {
-    name: "completion",
-    summary: "print a completion script for bash, zsh or fish",
-    load: async () => (await import("./completion.ts")).command,
-  },
-  {
-    name: "version",
-    summary: "print the version",
-    load: async () => (await import("./version.ts")).command,
-  },
-];
-
-/** The program with every command loaded: for completion and the documentation. */
-export async function wholeProgram(): Promise<Command> {
-  const program = emptyProgram();
-  for (const entry of commandTable) (await entry.load()).define(program);
-  return program;
-}
-
-function emptyProgram(): Command {
-  return new Command("rhumb")
-    .description("Rhumb: one policy that decides which region serves which client.")
-    .version(version, "-V, --version", "print the version")
-    .helpCommand("help [command]", "print help for a command")
-    .exitOverride()
-    .showHelpAfterError("(rhumb help COMMAND says more)")
-    .configureHelp({ sortOptions: true })
-    .enablePositionalOptions();
-}
+import { CommanderError } from "commander";
+import { complain, exitCodes, finish } from "./command.ts";
+import { commandTable, emptyProgram } from "./program.ts";
 
 async function run(argv: readonly string[]): Promise<void> {
   const program = emptyProgram();
@@ -116,15 +24,13 @@ async function run(argv: readonly string[]): Promise<void> {
   }
 }
 
-if (import.meta.main) {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    // `rhumb world | head` closes the pipe: nothing is wrong.
-    if (error.code === "EPIPE") process.exit(exitCodes.ok);
-  });
-  try {
-    await run(process.argv.slice(2));
-  } catch (error) {
-    complain(`rhumb: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-    finish(exitCodes.refused);
-  }
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  // `rhumb world | head` closes the pipe: nothing is wrong.
+  if (error.code === "EPIPE") process.exit(exitCodes.ok);
+});
+try {
+  await run(process.argv.slice(2));
+} catch (error) {
+  complain(`rhumb: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  finish(exitCodes.refused);
 }

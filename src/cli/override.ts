@@ -2,6 +2,7 @@
  * `rhumb drain | force-up | force-down | freeze | activate TARGET`: the operator's word. It goes to
  * the observer, so it works with control and store dead, and it expires.
  */
+import { Option } from "commander";
 import type { OverrideKind } from "../world/world.ts";
 import { type CliCommand, examples, out, outJson } from "./command.ts";
 import { currentUser, jsonOption, parseFor, stateOption } from "./options.ts";
@@ -38,7 +39,11 @@ export function overrideCommand(name: string): CliCommand {
             "The most specific override of a target wins, then the newest.",
         )
         .requiredOption("--reason <text>", "why, for the record and for whoever asks")
-        .option("--for <time>", "how long, at most 24h", parseFor, parseFor(defaultFor))
+        .addOption(
+          new Option("--for <time>", "how long, at most 24h")
+            .argParser(parseFor)
+            .default(parseFor(defaultFor), defaultFor),
+        )
         .option("--author <name>", "who", currentUser())
         .addOption(stateOption())
         .addOption(jsonOption())
