@@ -124,13 +124,15 @@ function createPart(
   },
 ): SupervisedPart {
   const { options, stateDir, parts, orders, say } = server;
-  const script = fileURLToPath(new URL(`parts/${name}.ts`, import.meta.url));
+  const inParts = (file: string): string =>
+    fileURLToPath(new URL(`parts/${file}.ts`, import.meta.url));
+  const run = { preload: inParts("compile-cache"), script: inParts(name) };
   const args = ["--state", stateDir, "--node", options.node, "--config", resolve(options.source)];
   let wasReady = false;
   const part = supervisePart({
     name,
     entropy: options.entropy,
-    spawn: (events) => spawnPart({ script, args, onLine: options.onLine }, events),
+    spawn: (events) => spawnPart({ ...run, args, onLine: options.onLine }, events),
     onLog: say,
     onChange() {
       wasReady ||= part.report().state === "ready";

@@ -17,7 +17,7 @@ export const fromPartSchema = z.discriminatedUnion("type", [
   }),
   /** What its operator should know, whole; replaces what it said before. */
   z.object({ type: z.literal("problems"), problems: z.array(problemSchema) }),
-  /** It cannot go on and ends. */
+  /** It cannot do its work: unless it could before, the server ends. */
   z.object({ type: z.literal("fatal"), problems: z.array(problemSchema) }),
 ]);
 export type FromPart = z.infer<typeof fromPartSchema>;

@@ -23,7 +23,7 @@ export function takeLock(file: string): LockResult {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     database = new DatabaseSync(file);
     // Nothing is ever written: an exclusive transaction is open for as long as the server lives.
-    database.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
+    database.exec("PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE");
     const held = database;
     return { ok: true, lock: { release: () => held.close() } };
   } catch (error) {

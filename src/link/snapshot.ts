@@ -5,7 +5,7 @@
  * checked before a byte of it is deserialised; a damaged one is reported and an older one is used.
  */
 import { createHash } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import { assert } from "../errors.ts";
@@ -209,7 +209,12 @@ async function syncFolder(folder: string): Promise<void> {
 
 async function readBytes(file: string): Promise<SnapshotResult<Buffer>> {
   try {
-    return { ok: true, value: await readFile(file) };
+    await using handle = await open(file, "r");
+    const { size } = await handle.stat();
+    // One read for all of it: readFile() takes half a megabyte at a time, ten times as slow.
+    const bytes = Buffer.allocUnsafeSlow(size);
+    const { bytesRead } = await handle.read(bytes, 0, size, 0);
+    return { ok: true, value: bytes.subarray(0, bytesRead) };
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     return failure(missing ? "missing" : "unreadable", file, reasonOf(error));

@@ -5,12 +5,15 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
+import { pathToFileURL } from "node:url";
 import { limits } from "../limits.ts";
 import { fromPartSchema, type ToPart } from "./ipc.ts";
 import { lineReader } from "./lines.ts";
 import type { Child, ChildEvents } from "./supervised-part.ts";
 
 export interface SpawnOptions {
+  /** A module to load before everything else. */
+  readonly preload: string;
   /** Of the part's composition root. */
   readonly script: string;
   readonly args: readonly string[];
@@ -19,7 +22,9 @@ export interface SpawnOptions {
 }
 
 export function spawnPart(options: SpawnOptions, events: ChildEvents): Child {
-  const child = spawn(process.execPath, [options.script, ...options.args], {
+  const { preload, script, args } = options;
+  const command = ["--import", pathToFileURL(preload).href, script, ...args];
+  const child = spawn(process.execPath, command, {
     stdio: ["ignore", "ignore", options.onLine === undefined ? "inherit" : "pipe", "ipc"],
   });
   if (options.onLine !== undefined && child.stderr !== null)

@@ -32,7 +32,7 @@ export interface SupervisedPartOptions {
   readonly spawn: (events: ChildEvents) => Child;
   /** Something of `report()` changed. */
   readonly onChange: () => void;
-  /** It said that it cannot go on; its end follows. */
+  /** It said that it cannot do its work; its end may follow. */
   readonly onFatal: (problems: readonly Problem[]) => void;
   readonly onLog: (level: "info" | "warn" | "error", message: string) => void;
 }

@@ -78,7 +78,12 @@ export class WorldFollower {
       },
       { entropy, name },
     );
-    if (!(await this.#startFromWorld())) await this.#startFromCurrent();
+    // The stream waits for the disk: most often both speak of one policy, which is then read once.
+    this.#settling = true;
+    const found = await this.#startFromWorld();
+    this.#settling = false;
+    void this.#settle();
+    if (!found) await this.#startFromCurrent();
   }
 
   close(): void {
@@ -98,8 +103,7 @@ export class WorldFollower {
     // What came over the socket meanwhile is newer.
     const newer = this.#streamed?.policyDigest === policy.value.digest ? this.#streamed : undefined;
     this.#firstRoundOver = true;
-    if (this.#view === undefined && !this.#closed) this.#take(policy.value, newer ?? world.value);
-    void this.#settle();
+    if (!this.#closed) this.#take(policy.value, newer ?? world.value);
     return true;
   }
 
@@ -171,11 +175,13 @@ export class WorldFollower {
         this.#resyncLater();
         break;
       }
-      if (view?.policy === policy) {
-        this.#update(view, latest, differingRows(view.world, latest, policy));
+      // So may the view, from the disk.
+      const now = this.#view;
+      if (now?.policy.digest === policy.digest) {
+        this.#update(now, latest, differingRows(now.world, latest, now.policy));
         continue;
       }
-      if (this.#view === undefined && !this.#roundIsOver(policy, latest)) break;
+      if (now === undefined && !this.#roundIsOver(policy, latest)) break;
       this.#take(policy, latest);
     }
     this.#settling = false;

@@ -4,6 +4,7 @@
  * gone; it never reads a terminal's or a service manager's signals, because their order is the
  * supervisor's to give. Started by hand, without a supervisor, it drains on SIGTERM and SIGINT.
  */
+import { flushCompileCache } from "node:module";
 import { parseArgs } from "node:util";
 import { formatProblem, type Problem } from "../errors.ts";
 import { type Entropy, systemEntropy } from "../lib/entropy.ts";
@@ -39,6 +40,8 @@ export interface Part {
   problems(problems: readonly Problem[]): void;
   /** Says why and ends the process: at the first start of a server the server ends with it. */
   fail(problems: readonly Problem[]): Promise<never>;
+  /** At the first start of a server, ends the server; later, the part goes on without. */
+  refuseStart(problems: readonly Problem[]): void;
 }
 
 /** What a composition root gives back once it runs. */
@@ -77,6 +80,8 @@ export async function runPart(
     parts: (reports) => running?.parts?.(reports),
   });
   beat(entropy);
+  // Now and not at the end, which may be a crash: that is what the cache is for.
+  entropy.after(limits.compiledFlushMs, flushCompileCache);
   running = await start(part);
 }
 
@@ -107,6 +112,7 @@ function createPart(name: PartName): Part {
     ready: (listening) => tell({ type: "state", state: "ready", listening: [...listening] }),
     busy: (graceMs) => tell({ type: "beat", graceMs }),
     problems: (problems) => tell({ type: "problems", problems: [...problems] }),
+    refuseStart: (problems) => tell({ type: "fatal", problems: [...problems] }),
     async fail(problems) {
       // Without a supervisor nobody else prints them.
       if (process.send === undefined) {

@@ -1,0 +1,158 @@
+/**
+ * From the operator's files to a revision in force: read, check, compile, snapshot, record. Called by
+ * parts/control.ts at a start, a reload and a change of the files. A revision is in force from the
+ * moment `current` names its snapshot; until then nothing has changed, and whatever is wrong is a
+ * list of problems, all of them.
+ */
+import { loadConfig } from "../config/load.ts";
+import { readSources, type Source } from "../config/source.ts";
+import type { Place, Problem } from "../errors.ts";
+import { loadGeography } from "../geo/load.ts";
+import type { Entropy } from "../lib/entropy.ts";
+import type { Revision } from "../link/messages.ts";
+import { statePaths } from "../link/paths.ts";
+import { readPointer, readPolicy, type SnapshotFailure, writePolicy } from "../link/snapshot.ts";
+import { compile } from "../policy/compile.ts";
+import type { Policy } from "../policy/policy.ts";
+import { addAudit, addRevision, listRevisions, packFiles, type RevisionRecord } from "./records.ts";
+import type { Store } from "./store.ts";
+
+export interface CompiledRevision {
+  readonly policy: Policy;
+  readonly sources: readonly Source[];
+  readonly warnings: readonly Problem[];
+  /** Geography databases that are files of the operator's. */
+  readonly databases: readonly string[];
+}
+
+export type CompileResult =
+  | { readonly ok: true; readonly revision: CompiledRevision }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Reads and compiles; writes nothing but the cache of geographies. */
+export async function compileRevision(
+  source: string,
+  options: { readonly stateDir: string; readonly entropy: Entropy },
+): Promise<CompileResult> {
+  const read = await readSources(source);
+  if (!read.ok) return read;
+  const loaded = loadConfig(read.sources);
+  if (!loaded.ok) return loaded;
+  const { config } = loaded;
+  const placeOf = (path: string): Place | undefined => loaded.placeOf(path);
+  const geography = await loadGeography({
+    database: config.geo.database,
+    overrides: config.geo.overrides,
+    entropy: options.entropy,
+    cacheDir: statePaths(options.stateDir).geography,
+    placeOf,
+  });
+  if (!geography.ok) return { ok: false, problems: [...loaded.problems, ...geography.problems] };
+  const compiled = compile(config, geography.geography, placeOf);
+  if (!compiled.ok) return { ok: false, problems: [...loaded.problems, ...compiled.problems] };
+  return {
+    ok: true,
+    revision: {
+      policy: compiled.policy,
+      sources: read.sources,
+      warnings: [...loaded.problems, ...compiled.problems],
+      databases: config.geo.database === "bundled" ? [] : [config.geo.database],
+    },
+  };
+}
+
+export type ApplyResult =
+  | { readonly ok: true; readonly outcome: "applied" | "unchanged" }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Puts a compiled revision in force; a revision that is in force already is left alone. */
+export async function applyRevision(
+  policy: Policy,
+  options: { readonly stateDir: string; readonly at: number },
+): Promise<ApplyResult> {
+  const { stateDir, at } = options;
+  const pointer = await readPointer(stateDir);
+  const current = pointer.ok && pointer.value.digest === policy.digest;
+  // A snapshot that was damaged on disk is written again, although nothing changed.
+  if (current && (await readPolicy(stateDir, policy.digest)).ok) {
+    return { ok: true, outcome: "unchanged" };
+  }
+  const written = await writePolicy(stateDir, policy, { at });
+  if (!written.ok) return { ok: false, problems: [unwritable(written)] };
+  return { ok: true, outcome: current ? "unchanged" : "applied" };
+}
+
+/** Why a revision was looked at, for the record. */
+export interface Occasion {
+  /** Such as `start`, `SIGHUP`, `file`. */
+  readonly author: string;
+  readonly at: number;
+  readonly source: string;
+}
+
+/** The revision as recorded: the newest record of its digest, or a new one. */
+export async function recordRevision(
+  store: Store,
+  revision: CompiledRevision,
+  occasion: Occasion,
+): Promise<Revision> {
+  const { policy, sources } = revision;
+  const [newest] = await listRevisions(store, 1);
+  if (newest?.digest === policy.digest) return revisionOf(newest);
+  const record = await addRevision(store, {
+    digest: policy.digest,
+    configDigest: policy.configDigest,
+    geographyDigest: policy.geographyDigest,
+    ...occasion,
+    ...packFiles(sources.map(({ file, text }) => ({ path: file, text }))),
+  });
+  await addAudit(store, {
+    at: occasion.at,
+    author: occasion.author,
+    action: "apply",
+    target: `revision ${record.number}`,
+    outcome: "done",
+    detail: policy.digest,
+  });
+  return revisionOf(record);
+}
+
+export async function recordRefusal(
+  store: Store,
+  problems: readonly Problem[],
+  occasion: Occasion,
+): Promise<void> {
+  const errors = problems.filter((problem) => problem.severity === "error");
+  await addAudit(store, {
+    at: occasion.at,
+    author: occasion.author,
+    action: "apply",
+    target: "revision",
+    outcome: "refused",
+    detail: `${errors.length} problems, the first: ${errors[0]?.code ?? ""}`,
+  });
+}
+
+/** Without a store, or before it was recorded, a revision has the number 0. */
+export function unrecordedRevision(
+  policy: Policy,
+  occasion: { readonly at: number; readonly source: string },
+): Revision {
+  const { digest, configDigest, geographyDigest } = policy;
+  return { number: 0, digest, configDigest, geographyDigest, ...occasion };
+}
+
+export function revisionOf(record: RevisionRecord): Revision {
+  const { number, digest, configDigest, geographyDigest, at, source } = record;
+  return { number, digest, configDigest, geographyDigest, at, source };
+}
+
+function unwritable(failure: SnapshotFailure): Problem {
+  return {
+    code: "state.unusable",
+    severity: "error",
+    path: "",
+    message: `the snapshot of the revision cannot be written: ${failure.message}`,
+    hint: "make room, or let this user write the state directory",
+  };
+}
