@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { first, policyOf, pool } from "../../test/support/steer-fixture.ts";
 import type { Leaves } from "../geo/geography.ts";
-import { LeafBuilder } from "../geo/leaves.ts";
+import { indexLeaves, LeafBuilder } from "../geo/leaves.ts";
 import { parseAddress } from "../lib/ip.ts";
 import type { Policy, RuleSet } from "../policy/policy.ts";
 import {
@@ -38,7 +38,7 @@ function leavesOf(words: 1 | 4, cells: Cells): Leaves {
     put(bits, location);
   });
   for (let at = top - 1; at >= 0; at--) sibling({ prefix, at, side: 0, start }, put);
-  return builder.finish();
+  return indexLeaves(builder.finish());
 }
 
 /** Puts the sibling of the prefix at bit `at`, if the prefix itself goes to `side` there. */

@@ -3,10 +3,10 @@
  * the client's masked prefix, so that a client stays where it was, and every front and HAProxy's
  * `src,ipmask(24,56),xxh32(seed)` agree on it. Called by fronts once a query: nothing allocates.
  */
-import { xxh32Words } from "../lib/xxh32.ts";
+import { xxh32WordsSigned } from "../lib/xxh32.ts";
 import type { Service } from "../policy/policy.ts";
 
-/** xxh32Words reads words as HAProxy's hash reads memory, least significant byte first. */
+/** xxh32WordsSigned reads words as HAProxy's hash reads memory, least significant byte first. */
 const swapped = (word: number): number =>
   (word >>> 24) | ((word >>> 8) & 0xff00) | ((word & 0xff00) << 8) | (word << 24) | 0;
 
@@ -20,13 +20,18 @@ function maskAt(length: number, from: number): number {
 /** `words`: the client's address, most significant first; IPv4 in the first of them. */
 // Plain arguments, not an options object: called once a query, and must not allocate.
 export function clientKey(service: Service, family: 4 | 6, words: Uint32Array): number {
+  return signedClientKey(service, family, words) >>> 0;
+}
+
+/** The same 32 bits as a signed number, for the hottest path: it is never allocated. */
+export function signedClientKey(service: Service, family: 4 | 6, words: Uint32Array): number {
   const { seed } = service;
   if (family === 4) {
     const only = swapped(words[0]! & maskAt(service.affinityMask4, 0));
-    return xxh32Words(1, only, 0, 0, 0, seed);
+    return xxh32WordsSigned(1, only, 0, 0, 0, seed);
   }
   const mask = service.affinityMask6;
-  return xxh32Words(
+  return xxh32WordsSigned(
     4,
     swapped(words[0]! & maskAt(mask, 0)),
     swapped(words[1]! & maskAt(mask, 32)),

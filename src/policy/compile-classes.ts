@@ -1,0 +1,321 @@
+/**
+ * Rule sets: for each location the first rule that holds and the plan it leads to, and so its class.
+ * Called by compile.ts once everything else is known. Services with equal rules over equal pools share
+ * a rule set; rule sets that part the world alike share their columns. Class 0 is location 0's.
+ */
+import { assert } from "../errors.ts";
+import { onSphere, type SpherePoint } from "../geo/distance.ts";
+import type { Geography, Leaves, Location } from "../geo/geography.ts";
+import { type Overlay, scopes } from "../geo/overlay.ts";
+import { xxh32 } from "../lib/xxh32.ts";
+import { limits } from "../limits.ts";
+import type { ServiceDraft } from "./compile-model.ts";
+import {
+  type PlanLayout,
+  type Planner,
+  plannerOf,
+  type RegionPools,
+  regionPoint,
+} from "./compile-plan.ts";
+import { type Findings, reportError, reportWarning } from "./compile-problems.ts";
+import type { FlatRule } from "./compile-rules.ts";
+import type { ClassPlan, Pool, PoolOrdinal, Region, RuleSet } from "./policy.ts";
+import type { WhenFacts } from "./when.ts";
+
+/** Clients as rule sets see them, prepared once. */
+export interface Places {
+  readonly v4: Leaves;
+  readonly v6: Leaves;
+  /** Per location. */
+  readonly locations: readonly Location[];
+  readonly points: readonly (SpherePoint | undefined)[];
+  /** Locations of one group have equal facts: no rule tells them apart. */
+  readonly groups: Uint32Array;
+  readonly groupFacts: readonly WhenFacts[];
+}
+
+export function compilePlaces(
+  geography: Geography,
+  over: { readonly overlay: Overlay; readonly cidrs: readonly string[] },
+): Places {
+  const { members, v4, v6 } = over.overlay;
+  const locations = members.map(({ location }) => geography.locations[location]);
+  const groups = new Uint32Array(members.length);
+  const groupFacts: WhenFacts[] = [];
+  const groupByText = new Map<string, number>();
+  const points: (SpherePoint | undefined)[] = [];
+  const pointByText = new Map<string, SpherePoint>();
+  members.forEach(({ cidrs }, i) => {
+    const location = locations[i];
+    assert(location !== undefined, "the overlay refers to locations of the geography");
+    const { country, continent, subdivision, latitude, longitude } = location;
+    const text = `${country} ${continent} ${subdivision} ${cidrs.join()}`;
+    const group = groupByText.get(text) ?? groupFacts.length;
+    if (group === groupFacts.length) {
+      const within = new Set(cidrs.map((cidr) => over.cidrs[cidr] ?? ""));
+      groupFacts.push({ country, continent, subdivision, cidrs: within });
+      groupByText.set(text, group);
+    }
+    groups[i] = group;
+    points.push(pointOf(pointByText, latitude, longitude));
+  });
+  return { v4, v6, locations: locations as Location[], points, groups, groupFacts };
+}
+
+/** One object for equal points, so that they can be compared by identity. */
+function pointOf(
+  known: Map<string, SpherePoint>,
+  latitude: number,
+  longitude: number,
+): SpherePoint | undefined {
+  if (Number.isNaN(latitude) || Number.isNaN(longitude)) return undefined;
+  const text = `${latitude} ${longitude}`;
+  const point = known.get(text) ?? onSphere(latitude, longitude);
+  known.set(text, point);
+  return point;
+}
+
+export interface RuledService {
+  readonly draft: ServiceDraft;
+  readonly rules: readonly FlatRule[];
+  readonly path: string;
+}
+
+interface Making {
+  readonly places: Places;
+  readonly regions: readonly Region[];
+  readonly pools: readonly Pool[];
+  readonly findings: Findings;
+  readonly ruleSets: RuleSet[];
+  readonly indexByText: Map<string, number>;
+  /** Partitions of the world by their hash, to share the columns of equal ones. */
+  readonly columnsByHash: Map<number, Columns[]>;
+  bytes: number;
+}
+
+type Columns = Pick<RuleSet, "classOfLocation" | "scope4" | "scope6">;
+
+export interface RuleSets {
+  readonly ruleSets: readonly RuleSet[];
+  /** By service. */
+  readonly indices: readonly number[];
+}
+
+export function compileRuleSets(
+  services: readonly RuledService[],
+  given: Pick<Making, "places" | "regions" | "pools" | "findings">,
+): RuleSets {
+  const making: Making = {
+    ...given,
+    ruleSets: [],
+    indexByText: new Map(),
+    columnsByHash: new Map(),
+    bytes: 0,
+  };
+  const indices: number[] = [];
+  let classes = 0;
+  for (const service of services) {
+    const index = ruleSetOf(making, service);
+    indices.push(index);
+    const mine = making.ruleSets[index]?.classes.length ?? 0;
+    const before = classes;
+    classes += mine;
+    if (classes <= limits.serviceClassesMax || before > limits.serviceClassesMax) continue;
+    reportLimit(making, service, {
+      message: `over ${limits.serviceClassesMax} classes of clients in all services; this one has ${mine}`,
+    });
+  }
+  return { ruleSets: making.ruleSets, indices };
+}
+
+function ruleSetOf(making: Making, service: RuledService): number {
+  const layout = layoutOf(making, service.draft);
+  const text = layoutText(making, service, layout);
+  const known = making.indexByText.get(text);
+  if (known !== undefined) return known;
+  const index = making.ruleSets.length;
+  making.indexByText.set(text, index);
+  if (index === limits.ruleSetsMax) {
+    reportLimit(making, service, { message: `over ${limits.ruleSetsMax} different sets of rules` });
+  }
+  making.ruleSets.push(makeRuleSet(making, service, layout));
+  return index;
+}
+
+function layoutOf(making: Making, draft: ServiceDraft): PlanLayout {
+  const { service, config, poolWeights } = draft;
+  const only = config.residency?.only;
+  const regions: RegionPools[] = [];
+  for (let ordinal = 0; ordinal < service.poolCount; ordinal++) {
+    const pool = making.pools[service.firstPool + ordinal];
+    const region = pool === undefined ? undefined : making.regions[pool.region];
+    assert(pool !== undefined && region !== undefined, "pools of a service are contiguous");
+    if (pool.fixed) continue;
+    const entry = { ordinal: ordinal as PoolOrdinal, weight: poolWeights[ordinal] ?? 0 };
+    const last = regions.at(-1);
+    if (last?.name === region.name) {
+      regions[regions.length - 1] = { ...last, pools: [...last.pools, entry] };
+      continue;
+    }
+    const { name } = region;
+    const allowed = isInside(region, only);
+    regions.push({ name, point: regionPoint(region), pools: [entry], allowed });
+  }
+  return { regions, standby: config.standby?.region };
+}
+
+function isInside(region: Region, only: readonly string[] | undefined): boolean {
+  return only === undefined || region.jurisdictions.some((each) => only.includes(each));
+}
+
+/** By ordinal, the fixed pool included. */
+function allowedPools(making: Making, { service, config }: ServiceDraft): readonly boolean[] {
+  const only = config.residency?.only;
+  return Array.from({ length: service.poolCount }, (_, ordinal) => {
+    const pool = making.pools[service.firstPool + ordinal];
+    const region = pool === undefined ? undefined : making.regions[pool.region];
+    return region !== undefined && isInside(region, only);
+  });
+}
+
+/** Equal for services that can share a rule set: what the pools are called, and what is asked. */
+function layoutText(making: Making, service: RuledService, layout: PlanLayout): string {
+  const { draft, rules } = service;
+  const { firstPool, poolCount } = draft.service;
+  return JSON.stringify([
+    making.pools.slice(firstPool, firstPool + poolCount).map((pool) => [pool.name, pool.region]),
+    allowedPools(making, draft),
+    // Weights matter between colours only.
+    layout.regions.filter(({ pools }) => pools.length > 1).map(({ pools }) => pools),
+    layout.standby,
+    rules.map(({ text, steerText }) => [text, steerText]),
+  ]);
+}
+
+function makeRuleSet(making: Making, service: RuledService, layout: PlanLayout): RuleSet {
+  const { places } = making;
+  const { rules } = service;
+  const allowed = allowedPools(making, service.draft);
+  const planners = rules.map(({ steer }): Planner => memoised(plannerOf(steer, layout)));
+  const ruleOfGroup = Uint16Array.from(places.groupFacts, (facts) => firstRule(rules, facts));
+  const classes: ClassPlan[] = [];
+  const classByText = new Map<string, number>();
+  const classOf = new Uint32Array(places.locations.length);
+  // Per rule, the class of a point: most locations share one with another.
+  const classByPoint = rules.map(() => new Map<SpherePoint | undefined, number>());
+  for (let location = 0; location < classOf.length; location++) {
+    const rule = ruleOfGroup[places.groups[location] ?? 0] ?? 0;
+    const point = places.points[location];
+    let classIndex = classByPoint[rule]?.get(point);
+    if (classIndex === undefined) {
+      const { plan, ranking } = (planners[rule] as Planner)(point);
+      const text = `${rule} ${JSON.stringify(plan)}`;
+      classIndex = classByText.get(text) ?? classes.length;
+      if (classIndex === classes.length) {
+        classes.push({ plan, allowed, rule, ranking });
+        classByText.set(text, classIndex);
+      }
+      classByPoint[rule]?.set(point, classIndex);
+    }
+    classOf[location] = classIndex;
+  }
+  const small = classes.length <= limits.classesPerRuleSetMax;
+  if (!small) reportSplit(making, service, classes);
+  reportEmpty(making, service, classes);
+  const shared = shareColumns(making, service, small ? classOf : new Uint32Array(classOf.length));
+  return {
+    rules: rules.map(({ text, steerText }) => ({ when: text, steer: steerText })),
+    classes,
+    ...shared,
+  };
+}
+
+function memoised(planner: Planner): Planner {
+  const unranked = planner(undefined);
+  return (point) => (point === undefined ? unranked : planner(point));
+}
+
+function firstRule(rules: readonly FlatRule[], facts: WhenFacts): number {
+  const found = rules.findIndex(({ conditions }) =>
+    conditions.every((condition) => condition.matches(facts)),
+  );
+  assert(found !== -1, "the last rule has no condition");
+  return found;
+}
+
+/** Columns of an equal partition made before, or new ones. */
+function shareColumns(making: Making, service: RuledService, classOf: Uint32Array): Columns {
+  const { places, columnsByHash } = making;
+  const classOfLocation = Uint16Array.from(classOf);
+  const bytes = new Uint8Array(classOfLocation.buffer);
+  const hash = xxh32(bytes, 0, bytes.length, 0);
+  const alike = columnsByHash.get(hash) ?? [];
+  const known = alike.find((columns) =>
+    columns.classOfLocation.every((each, i) => each === classOfLocation[i]),
+  );
+  if (known !== undefined) return known;
+  const { v4, v6 } = places;
+  const before = making.bytes;
+  making.bytes += classOfLocation.byteLength + v4.lengths.length + v6.lengths.length;
+  if (making.bytes > limits.ruleSetBytesMax) {
+    if (before <= limits.ruleSetBytesMax) {
+      reportLimit(making, service, {
+        message: `the rule sets take over ${limits.ruleSetBytesMax} bytes`,
+      });
+    }
+    // Refused already: no more memory for what nobody will use.
+    return { classOfLocation, scope4: new Uint8Array(0), scope6: new Uint8Array(0) };
+  }
+  const scope4 = scopes(v4, classOfLocation);
+  const scope6 = scopes(v6, classOfLocation);
+  const made = { classOfLocation, scope4, scope6 };
+  columnsByHash.set(hash, [...alike, made]);
+  return made;
+}
+
+/** A rule that no client of this geography reaches. */
+function reportEmpty(making: Making, service: RuledService, classes: readonly ClassPlan[]): void {
+  const { rules } = service;
+  if (rules.length < 2) return;
+  const reached = new Set(classes.map(({ rule }) => rule));
+  rules.forEach((rule, i) => {
+    if (reached.has(i)) return;
+    const holds = making.places.groupFacts.some((facts) =>
+      rule.conditions.every((condition) => condition.matches(facts)),
+    );
+    reportWarning(making.findings, {
+      code: "config.empty-class",
+      path: rule.path,
+      message: holds
+        ? "rules before this one take every client it would match"
+        : "no client of this geography matches",
+      hint: holds ? "move it up, or remove it" : "check its texts against the database in use",
+    });
+  });
+}
+
+/** Too many classes: says which rule split most. */
+function reportSplit(making: Making, service: RuledService, classes: readonly ClassPlan[]): void {
+  const counts = service.rules.map((_, i) => classes.filter(({ rule }) => rule === i).length);
+  const most = counts.indexOf(Math.max(...counts));
+  const rule = service.rules[most];
+  const candidates = "fewer `candidates` of `nearest` make fewer classes";
+  reportError(making.findings, {
+    code: "config.limit",
+    path: rule?.path ?? service.path,
+    message: `${classes.length} classes of clients, of which \`${rule?.steerText ?? ""}\` makes ${counts[most]}`,
+    hint: `at most ${limits.classesPerRuleSetMax}: ${candidates}`,
+  });
+}
+
+/** A bound over all services, passed by this one: names its rule that split most. */
+function reportLimit(
+  making: Making,
+  service: RuledService,
+  { message }: { readonly message: string },
+): void {
+  const hint =
+    "let services share their rules: equal rules over regions of equal names are one set";
+  const path = `${service.path}.steer`;
+  reportError(making.findings, { code: "config.limit", path, message, hint });
+}

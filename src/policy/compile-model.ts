@@ -1,0 +1,251 @@
+/**
+ * Regions, services, pools, endpoints and monitors: configuration -> columns. Called by compile.ts
+ * first. Everything is ordered by name, pools of a service and endpoints of a pool stand together, so
+ * equal configurations give equal indices.
+ */
+import { canonicalJson } from "../config/canonical-json.ts";
+import type { Config, EndpointConfig, ServiceConfig } from "../config/schema.ts";
+import { assert } from "../errors.ts";
+import { airport } from "../geo/airports.ts";
+import { parseAddress } from "../lib/ip.ts";
+import { sha256 } from "../lib/sha256.ts";
+import { xxh32 } from "../lib/xxh32.ts";
+import { type Findings, reportError } from "./compile-problems.ts";
+import type {
+  Endpoint,
+  EndpointIndex,
+  Monitor,
+  MonitorIndex,
+  Pool,
+  PoolIndex,
+  PoolOrdinal,
+  Region,
+  RegionIndex,
+  Service,
+  ServiceIndex,
+} from "./policy.ts";
+
+/** A service whose rule set is not known yet, and its configuration. */
+export interface ServiceDraft {
+  readonly service: Omit<Service, "ruleSet">;
+  readonly config: ServiceConfig;
+  /** By ordinal, the sum of its endpoints' weights. */
+  readonly poolWeights: readonly number[];
+}
+
+export interface Model {
+  readonly regions: readonly Region[];
+  readonly drafts: readonly ServiceDraft[];
+  readonly pools: readonly Pool[];
+  readonly endpoints: readonly Endpoint[];
+  readonly monitors: readonly Monitor[];
+}
+
+export const fixedPoolName = "(fixed)";
+
+/** By code units, which no locale changes. */
+export const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
+  a < b ? -1 : a > b ? 1 : 0;
+
+interface Building {
+  readonly regionByName: ReadonlyMap<string, RegionIndex>;
+  readonly pools: Pool[];
+  readonly endpoints: Endpoint[];
+  readonly monitors: Monitor[];
+  /** Definition -> index and digest. */
+  readonly monitorByText: Map<string, { readonly index: MonitorIndex; readonly digest: string }>;
+}
+
+export function compileModel(config: Config, findings: Findings): Model {
+  const regions = compileRegions(config, findings);
+  const building: Building = {
+    regionByName: new Map(regions.map((region, i) => [region.name, i as RegionIndex])),
+    pools: [],
+    endpoints: [],
+    monitors: [],
+    monitorByText: new Map(),
+  };
+  const services = Object.entries(config.services).sort(byName);
+  const drafts = services.map(([name, service], index) =>
+    compileService(building, { name, config: service, index: index as ServiceIndex }),
+  );
+  const { pools, endpoints, monitors } = building;
+  return { regions, drafts, pools, endpoints, monitors };
+}
+
+function compileRegions(config: Config, findings: Findings): readonly Region[] {
+  return Object.entries(config.regions)
+    .sort(byName)
+    .map(([name, region]) => {
+      const jurisdictions = region.in;
+      if (typeof region.at !== "string") {
+        const [latitude, longitude] = region.at;
+        return { name, jurisdictions, latitude, longitude };
+      }
+      const found = airport(region.at);
+      if (found === undefined) {
+        reportError(findings, {
+          code: "config.unknown-reference",
+          path: `regions.${name}.at`,
+          message: `there is no airport ${region.at}`,
+          hint: "write the IATA code of a larger airport nearby, or [latitude, longitude]",
+        });
+      }
+      const { latitude, longitude } = found ?? { latitude: 0, longitude: 0 };
+      return { name, jurisdictions, latitude, longitude };
+    });
+}
+
+interface ServiceAt {
+  readonly name: string;
+  readonly config: ServiceConfig;
+  readonly index: ServiceIndex;
+}
+
+function compileService(building: Building, at: ServiceAt): ServiceDraft {
+  const { name, config, index } = at;
+  const firstPool = building.pools.length as PoolIndex;
+  const check = compileMonitor(building, config);
+  const poolWeights: number[] = [];
+  for (const [region, colours] of Object.entries(config.endpoints).sort(byName)) {
+    const standby: Pool["standby"] =
+      config.standby?.region === region ? config.standby.activate : "no";
+    for (const [colour, list] of Object.entries(colours).sort(byName)) {
+      const poolName = colour === "" ? region : `${region}/${colour}`;
+      const pool = { name: poolName, region, minimum: config.minimum, standby, fixed: false };
+      poolWeights.push(compilePool(building, { service: index, pool, list, check }));
+    }
+  }
+  let fixedPool: PoolOrdinal | -1 = -1;
+  if (typeof config.fallback !== "string") {
+    const { region, endpoints } = config.fallback.fixed;
+    const pool = { name: fixedPoolName, region, minimum: 1, standby: "no" as const, fixed: true };
+    const unchecked = { ...check, monitor: -1 as const, digest: "none" };
+    fixedPool = poolWeights.length as PoolOrdinal;
+    poolWeights.push(
+      compilePool(building, { service: index, pool, list: endpoints, check: unchecked }),
+    );
+  }
+  const group = new TextEncoder().encode(config.group ?? name);
+  assert(config.key === "query" || config.key === "client", "other keys are refused by the schema");
+  return {
+    config,
+    poolWeights,
+    service: {
+      name,
+      firstPool,
+      poolCount: poolWeights.length,
+      fallback: typeof config.fallback === "string" ? config.fallback : "fixed",
+      fixedPool,
+      key: config.key,
+      seed: xxh32(group, 0, group.length, 0),
+      affinityMask4: 24,
+      affinityMask6: 56,
+      ttlSecondsMin: config.ttl.min / 1000,
+      ttlSecondsMax: config.ttl.max / 1000,
+      answers: config.answers,
+      holdMs: config.failback.hold,
+      rampMs: config.failback.ramp,
+      redirect: config.redirect ?? "",
+      names: config.names ?? [],
+    },
+  };
+}
+
+interface PoolDraft {
+  readonly service: ServiceIndex;
+  readonly pool: Pick<Pool, "name" | "minimum" | "standby" | "fixed"> & { readonly region: string };
+  readonly list: readonly EndpointConfig[];
+  readonly check: CompiledCheck;
+}
+
+/** Returns the sum of the endpoints' weights. */
+function compilePool(building: Building, draft: PoolDraft): number {
+  const { service, pool, list, check } = draft;
+  const region = building.regionByName.get(pool.region);
+  assert(region !== undefined, "references are checked before compile");
+  const index = building.pools.length as PoolIndex;
+  building.pools.push({
+    service,
+    region,
+    name: pool.name,
+    firstEndpoint: building.endpoints.length as EndpointIndex,
+    endpointCount: list.length,
+    minimum: pool.minimum,
+    standby: pool.standby,
+    fixed: pool.fixed,
+  });
+  const ordered = list.map((each): [string, EndpointConfig] => [each.name, each]).sort(byName);
+  let weights = 0;
+  for (const [, each] of ordered) {
+    weights += each.weight;
+    building.endpoints.push(compileEndpoint(each, { pool: index, check }));
+  }
+  return weights;
+}
+
+function compileEndpoint(
+  config: EndpointConfig,
+  at: { readonly pool: PoolIndex; readonly check: CompiledCheck },
+): Endpoint {
+  const { check, pool } = at;
+  return {
+    pool,
+    name: config.name,
+    identity: `${check.digest} ${config.name}`,
+    ipv4: bytesOf(config.ipv4),
+    ipv6: bytesOf(config.ipv6),
+    host: config.host ?? "",
+    cname: config.cname,
+    port: config.port ?? check.defaultPort,
+    weight: config.weight,
+    monitor: check.monitor,
+  };
+}
+
+function bytesOf(address: string | undefined): Uint8Array {
+  const parsed = address === undefined ? undefined : parseAddress(address);
+  return parsed?.bytes ?? new Uint8Array(0);
+}
+
+interface CompiledCheck {
+  readonly monitor: MonitorIndex | -1;
+  readonly digest: string;
+  /** Of an endpoint that states none. */
+  readonly defaultPort: number;
+}
+
+const kinds = ["http", "https", "tcp"] as const;
+const defaultPorts = { http: 80, https: 443, tcp: 0 } as const;
+
+function compileMonitor(building: Building, { check }: ServiceConfig): CompiledCheck {
+  const kind = kinds.find((each) => check?.[each] !== undefined);
+  if (check === undefined || kind === undefined) {
+    return { monitor: -1, digest: "none", defaultPort: 0 };
+  }
+  const monitor: Monitor = {
+    kind,
+    port: check.port ?? 0,
+    path: check.http ?? check.https ?? "",
+    host: check.host ?? "",
+    serverName: check.sni ?? "",
+    verifyTls: check.verify,
+    sourceAddress: check.source ?? "",
+    expectStatus: check.status,
+    expectBody: check.body ?? "",
+    intervalMs: check.interval,
+    timeoutMs: check.timeout,
+    downThreshold: check.down,
+    upThreshold: check.up,
+    okThreshold: check.down,
+  };
+  const text = canonicalJson(monitor);
+  const known = building.monitorByText.get(text);
+  const defaultPort = defaultPorts[kind];
+  if (known !== undefined) return { monitor: known.index, digest: known.digest, defaultPort };
+  const index = building.monitors.length as MonitorIndex;
+  const digest = sha256(new TextEncoder().encode(text)).slice(0, 16);
+  building.monitors.push(monitor);
+  building.monitorByText.set(text, { index, digest });
+  return { monitor: index, digest, defaultPort };
+}

@@ -1,0 +1,36 @@
+/**
+ * What compile finds wrong, collected with places. Shared by the compile-*.ts files of one run.
+ */
+import type { Place, Problem, ProblemCode } from "../errors.ts";
+
+export type PlaceOf = (path: string) => Place | undefined;
+
+export interface Findings {
+  readonly problems: Problem[];
+  readonly placeOf: PlaceOf;
+}
+
+export interface Finding {
+  readonly code: ProblemCode;
+  readonly path: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export function reportError(findings: Findings, finding: Finding): void {
+  findings.problems.push(problemOf(findings, finding, "error"));
+}
+
+export function reportWarning(findings: Findings, finding: Finding): void {
+  findings.problems.push(problemOf(findings, finding, "warning"));
+}
+
+function problemOf(
+  findings: Findings,
+  { code, path, message, hint }: Finding,
+  severity: Problem["severity"],
+): Problem {
+  const place = findings.placeOf(path);
+  const problem = { code, severity, path, message, hint };
+  return place === undefined ? problem : { ...problem, place };
+}

@@ -1,0 +1,154 @@
+/**
+ * (Config, Geography) -> Policy: names become indices, words become plans, clients become classes.
+ * Called by control/ and the command line. Pure: equal inputs give equal policies, byte for byte.
+ * All problems are collected; a policy comes out only when none of them is an error.
+ */
+import { canonicalJson } from "../config/canonical-json.ts";
+import type { Config, ServiceConfig } from "../config/schema.ts";
+import { assert, type Problem } from "../errors.ts";
+import { checkDistinct } from "../geo/distinct.ts";
+import type { Geography } from "../geo/geography.ts";
+import { overlay } from "../geo/overlay.ts";
+import { parsePrefix } from "../lib/ip.ts";
+import { sha256 } from "../lib/sha256.ts";
+import { compilePlaces, compileRuleSets, type RuledService } from "./compile-classes.ts";
+import { compileModel, type Model } from "./compile-model.ts";
+import { compileNames } from "./compile-names.ts";
+import type { Findings, PlaceOf } from "./compile-problems.ts";
+import { type FlatRule, flattenRules, type WhenCache } from "./compile-rules.ts";
+import type { Listen, Policy, RuleSetIndex, Service } from "./policy.ts";
+
+/** Goes up whenever equal inputs would give another policy or table than before. */
+export const engineVersion = "1";
+
+export type CompileResult =
+  | { readonly ok: true; readonly policy: Policy; readonly problems: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export function compile(
+  config: Config,
+  geography: Geography,
+  placeOf: PlaceOf = () => undefined,
+): CompileResult {
+  const findings: Findings = { problems: [], placeOf };
+  const { problems } = findings;
+  const model = compileModel(config, findings);
+  const names = compileNames(config, { drafts: model.drafts, findings });
+  const ruled = compileRules(model, findings);
+  if (ruled === undefined) return { ok: false, problems: ordered(problems) };
+  problems.push(...indistinct(ruled, { model, geography, placeOf }));
+  const cidrs = ruledCidrs(ruled);
+  const overlaid = overlay(geography, cidrs.map(prefixOf));
+  const places = compilePlaces(geography, { overlay: overlaid, cidrs });
+  const { regions, pools, endpoints, monitors } = model;
+  const { ruleSets, indices } = compileRuleSets(ruled, { places, regions, pools, findings });
+  if (names === undefined || problems.some(({ severity }) => severity === "error")) {
+    return { ok: false, problems: ordered(problems) };
+  }
+  const services = model.drafts.map(
+    ({ service }, i): Service => ({ ...service, ruleSet: (indices[i] ?? 0) as RuleSetIndex }),
+  );
+  const policy: Policy = {
+    ...digests(config, geography),
+    regions,
+    services,
+    pools,
+    endpoints,
+    monitors,
+    ruleSets,
+    v4: places.v4,
+    v6: places.v6,
+    locations: places.locations,
+    names,
+    listen: compileListen(config),
+    trustedProxies: config.trustedProxies,
+  };
+  return { ok: true, policy, problems: ordered(problems) };
+}
+
+/** undefined when the rules of some service are wrong; the others' mistakes are found as well. */
+function compileRules(model: Model, findings: Findings): readonly RuledService[] | undefined {
+  const cache: WhenCache = new Map();
+  const ruled = model.drafts.map((draft) => {
+    const path = `services.${draft.service.name}`;
+    const rules = flattenRules(draft.config.steer, { servicePath: path, findings, cache });
+    return rules && { draft, rules, path };
+  });
+  const whole = ruled.filter((each) => each !== undefined);
+  return whole.length === ruled.length ? whole : undefined;
+}
+
+/** Regions that some service ranks by distance and this geography cannot tell apart. */
+function indistinct(
+  ruled: readonly RuledService[],
+  given: { readonly model: Model; readonly geography: Geography; readonly placeOf: PlaceOf },
+): readonly Problem[] {
+  const { model, geography, placeOf } = given;
+  const sets = new Map<string, ReadonlySet<string>>();
+  for (const { draft, rules } of ruled) {
+    for (const { steer } of rules) {
+      const of = rankedRegions(draft.config, steer);
+      sets.set([...of].sort().join(), of);
+    }
+  }
+  const found = new Map<string, Problem>();
+  for (const set of sets.values()) {
+    const regions = model.regions.filter(({ name }) => set.has(name));
+    for (const problem of checkDistinct(regions, geography.source, placeOf)) {
+      found.set(`${problem.path} ${problem.message}`, problem);
+    }
+  }
+  return [...found.values()];
+}
+
+function rankedRegions(config: ServiceConfig, steer: FlatRule["steer"]): ReadonlySet<string> {
+  const byDistance = steer === "nearest" || (typeof steer !== "string" && "nearest" in steer);
+  if (!byDistance) return new Set();
+  const of = steer === "nearest" ? undefined : steer.nearest.of;
+  const names = of ?? Object.keys(config.endpoints);
+  return new Set(names.filter((name) => name !== config.standby?.region));
+}
+
+/** By place, those without one first: the order in which an operator reads. */
+function ordered(problems: readonly Problem[]): readonly Problem[] {
+  const at = ({ place }: Problem) => place ?? { file: "", line: 0, column: 0 };
+  return [...problems].sort((a, b) => {
+    const [x, y] = [at(a), at(b)];
+    if (x.file !== y.file) return x.file < y.file ? -1 : 1;
+    return x.line - y.line || x.column - y.column;
+  });
+}
+
+/** Every prefix that some rule asks for, once, in the order of first use. */
+function ruledCidrs(ruled: readonly RuledService[]): readonly string[] {
+  const found = new Set<string>();
+  for (const { rules } of ruled) {
+    for (const { conditions } of rules) {
+      for (const { cidrs } of conditions) for (const cidr of cidrs) found.add(cidr);
+    }
+  }
+  return [...found];
+}
+
+function prefixOf(cidr: string) {
+  const prefix = parsePrefix(cidr);
+  assert(prefix !== undefined, "conditions hold prefixes that were read once");
+  return prefix;
+}
+
+function compileListen({ listen }: Config): Listen {
+  const { dns, redirect, metrics } = listen;
+  return { dns, redirect, metrics: metrics === "off" ? "" : metrics };
+}
+
+function digests(
+  config: Config,
+  geography: Geography,
+): Pick<Policy, "digest" | "configDigest" | "geographyDigest" | "engine"> {
+  const digestOf = (text: string) => sha256(new TextEncoder().encode(text));
+  const configDigest = digestOf(canonicalJson(config));
+  const geographyDigest = geography.digest;
+  const engine = engineVersion;
+  const digest = digestOf(`rhumb policy\n${configDigest}\n${geographyDigest}\n${engine}\n`);
+  return { digest, configDigest, geographyDigest, engine };
+}
