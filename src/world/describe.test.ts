@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { first, policyOf, pool } from "../../test/support/steer-fixture.ts";
 import { runOf } from "../../test/support/world-run.ts";
 import type { EndpointIndex } from "../policy/policy.ts";
-import { addressText, describeWorld, durationText, printWorld } from "./describe.ts";
+import { describeWorld, durationText, printWorld } from "./describe.ts";
 
 const policy = policyOf([
   {
@@ -81,19 +81,4 @@ test("durationText() is short and ordered by unit", () => {
     [86_400_000, "24h00m"],
   ];
   for (const [ms, text] of cases) assert.equal(durationText(ms), text);
-});
-
-test("addressText() writes IPv6 as RFC 5952 asks", () => {
-  const six = (groups: readonly number[]): Uint8Array =>
-    Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
-  const cases: readonly (readonly [Uint8Array, string])[] = [
-    [Uint8Array.of(192, 0, 2, 255), "192.0.2.255"],
-    [six([0, 0, 0, 0, 0, 0, 0, 0]), "::"],
-    [six([0, 0, 0, 0, 0, 0, 0, 1]), "::1"],
-    [six([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0]), "2001:db8::"],
-    [six([0x2001, 0xdb8, 0, 1, 1, 1, 1, 1]), "2001:db8:0:1:1:1:1:1"],
-    [six([0x2001, 0, 0, 1, 0, 0, 0, 1]), "2001:0:0:1::1"],
-    [six([0x2001, 0xdb8, 0, 0, 1, 0, 0, 1]), "2001:db8::1:0:0:1"],
-  ];
-  for (const [bytes, text] of cases) assert.equal(addressText(bytes), text);
 });

@@ -2,6 +2,7 @@
  * World -> what `rhumb world` shows: what is believed of each endpoint, since when and why, and
  * what the operator said. `describeWorld` gives data for `--json`, `printWorld` makes text of it.
  */
+import { formatAddress, wordsOfBytes } from "../lib/ip.ts";
 import { limits } from "../limits.ts";
 import type { EndpointIndex, Policy, ServiceIndex } from "../policy/policy.ts";
 import type { EndpointState } from "./event.ts";
@@ -135,22 +136,8 @@ function describeEndpoint(
   };
 }
 
-/** Dotted, or the eight groups of an IPv6 address with its longest run of zeros cut (RFC 5952). */
-export function addressText(bytes: Uint8Array): string {
-  if (bytes.length === 4) return bytes.join(".");
-  const groups = Array.from({ length: 8 }, (_, i) => bytes[2 * i]! * 256 + bytes[2 * i + 1]!);
-  let start = 0;
-  let length = 0;
-  for (let i = 0; i < 8; i++) {
-    let run = 0;
-    while (i + run < 8 && groups[i + run] === 0) run++;
-    if (run > length) [start, length] = [i, run];
-  }
-  const hex = (part: readonly number[]): string =>
-    part.map((group) => group.toString(16)).join(":");
-  if (length < 2) return hex(groups);
-  return `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
-}
+const addressText = (bytes: Uint8Array): string =>
+  formatAddress(bytes.length === 4 ? 4 : 6, wordsOfBytes(bytes));
 
 /** `850ms`, `3.2s`, `2m05s`, `1h02m`. */
 export function durationText(ms: number): string {
