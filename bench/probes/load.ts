@@ -1,8 +1,8 @@
 /**
  * 10,000 endpoints at 5 s: what the observer costs at 2,000 probes a second, over real sockets, and
- * how evenly the probes start. The whole of it is measured - schedule, socket, journal, step of World -
- * with the origins in a process of their own. Promised: 0.6 of a core, and no 100 ms with over twice
- * the mean number of starts.
+ * how evenly the probes start. The whole of it is measured - schedule, socket, journal, step of
+ * World - with the origins in a process of their own. Promised: 0.6 of a core, and no 100 ms with
+ * over twice the mean number of starts.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

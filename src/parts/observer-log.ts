@@ -2,7 +2,9 @@
  * The observer's log: one line for each endpoint that changed state, and for each override that
  * came, was taken back or expired. Called by parts/observer.ts after each step.
  */
+import type { Entropy } from "../lib/entropy.ts";
 import type { Logger } from "../lib/log.ts";
+import type { ProbeResult } from "../probes/probe.ts";
 import type { StepResult } from "../world/event.ts";
 import { failureAt } from "../world/failures.ts";
 import type { Override } from "../world/world.ts";
@@ -53,3 +55,27 @@ export function logOverride(
   const until = new Date(expiresAt).toISOString();
   log.info({ id, kind, target, reason, author, until }, `override ${change}`);
 }
+
+/** Probes this machine could not make: said when it begins and once a minute, not for each. */
+export class VoidLog {
+  readonly #options: { readonly entropy: Entropy; readonly log: Logger };
+  #saidMs = Number.NEGATIVE_INFINITY;
+  #count = 0;
+
+  constructor(options: { readonly entropy: Entropy; readonly log: Logger }) {
+    this.#options = options;
+  }
+
+  note(result: ProbeResult): void {
+    if (result.outcome !== "void" || result.detail === "not resolved yet") return;
+    this.#count++;
+    const nowMs = this.#options.entropy.monotonic();
+    if (nowMs - this.#saidMs < sayAgainMs) return;
+    const { detail } = result;
+    this.#options.log.warn({ detail, probes: this.#count }, "probes that could not be made");
+    this.#saidMs = nowMs;
+    this.#count = 0;
+  }
+}
+
+const sayAgainMs = 60_000;

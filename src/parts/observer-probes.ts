@@ -62,6 +62,7 @@ export class Origins {
   readonly #paroles = new Map<string, Timer>();
   /** Traces of the run before, until the first policy says whose they are. */
   #traces: ReadonlySet<string>;
+  #noting: Timer | undefined;
   #stopped = false;
 
   constructor(options: OriginsOptions) {
@@ -80,7 +81,7 @@ export class Origins {
       spawn: (callbacks) => new Sandbox({ ...callbacks, entropy, entry: options.sandboxEntry }),
       onGuilty: (identity, how) => this.#quarantine(identity, how),
       onCleared: (identity) => {
-        this.#noteSuspects();
+        this.#noteSuspectsSoon();
         log.info(
           { endpoint: this.#nameOf(identity) },
           "no longer suspected of crashing the prober",
@@ -136,6 +137,7 @@ export class Origins {
     this.#scheduler.stop();
     this.#resolver.stop();
     this.#suspects.stop();
+    this.#noting?.cancel();
     for (const timer of this.#paroles.values()) timer.cancel();
     for (const handle of this.#underWay) handle.cancel();
     this.#journal.close();
@@ -257,7 +259,13 @@ export class Origins {
     }
     for (const identity of identities) {
       const origin = this.#origins.get(identity);
-      if (origin !== undefined) this.#renew(origin);
+      if (origin === undefined) continue;
+      const waited = origin.request === undefined;
+      this.#renew(origin);
+      // Its probes so far had nobody to ask; nor will they, if the name does not exist.
+      if (waited && (origin.request !== undefined || this.#resolver.absent(host))) {
+        this.#scheduler.probeSoon(identity);
+      }
     }
   }
 
@@ -284,6 +292,14 @@ export class Origins {
     const keys: string[] = [];
     for (const identity of this.#suspects.identities) keys.push(traceKey(identity).text);
     this.#journal.setSuspects(keys);
+  }
+
+  /** Many are cleared at about the same time, and it does no harm to suspect them longer. */
+  #noteSuspectsSoon(): void {
+    this.#noting ??= this.#options.entropy.after(limits.observerBeatMs, () => {
+      this.#noting = undefined;
+      this.#noteSuspects();
+    });
   }
 
   #quarantine(identity: string, how: string): void {

@@ -21,7 +21,7 @@ import type { StepResult } from "../world/event.ts";
 import type { World } from "../world/world.ts";
 import { observerCommands } from "./observer-commands.ts";
 import { restoreWorld, WorldDisk } from "./observer-disk.ts";
-import { logOverride, logStep } from "./observer-log.ts";
+import { logOverride, logStep, VoidLog } from "./observer-log.ts";
 import { type ObserverMetrics, observerMetrics } from "./observer-metrics.ts";
 import { PolicyWatch } from "./observer-policy.ts";
 import { Origins } from "./observer-probes.ts";
@@ -147,6 +147,7 @@ class Observer implements RunningObserver {
   #begin(policy: Policy, world: World): void {
     if (this.#stopped) return;
     const { entropy, log } = this.#options;
+    const voids = new VoidLog({ entropy, log });
     const keeper = new WorldKeeper({
       entropy,
       policy,
@@ -163,7 +164,10 @@ class Observer implements RunningObserver {
       lookUp: this.#options.lookUp ?? createLookUp(),
       sandboxEntry: this.#options.sandboxEntry ?? sandboxEntry,
       journalPath: join(this.#options.stateDir, "probes.journal"),
-      onResult: (result) => this.#metrics.probed(result),
+      onResult: (result) => {
+        this.#metrics.probed(result);
+        voids.note(result);
+      },
     });
     this.#options.onReady?.();
   }

@@ -75,6 +75,10 @@ export class Sandbox {
     child.channel?.unref();
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   get idle(): boolean {
     return this.#outstanding.size === 0;
   }

@@ -164,6 +164,22 @@ test("Scheduler probes what is new or stale soon, and what is fresh at its place
   assert.ok(busiest(simulation.starts, 100) < 60, "the first round is spread as well");
 });
 
+test("probeSoon() does not wait for the origin's place, and does not move it", () => {
+  const simulation = simulate(() => ok(1));
+  const { entropy, scheduler, starts } = simulation;
+  const fresh = { intervalMs: 60_000, lastResultAt: entropy.now() };
+  scheduler.setOrigins([origin("a", fresh)]);
+  run(simulation, 50);
+  assert.equal(starts.length, 0);
+  scheduler.probeSoon("a");
+  scheduler.probeSoon("nobody");
+  run(simulation, 50);
+  assert.equal(starts.length, 1);
+  run(simulation, 180_000);
+  const [, second = 0, third = 0] = timesOf(starts, "a");
+  assert.ok(Math.abs(third - second - 60_000) <= 260);
+});
+
 test("Scheduler confirms a failure at quarters of the interval until World is content", () => {
   const failures = new Map<string, number>();
   const simulation = simulate(

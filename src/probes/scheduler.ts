@@ -135,6 +135,16 @@ export class Scheduler {
     this.#arm(nowMs);
   }
 
+  /** The origin can be asked only now, as when its name has just been resolved: do not wait. */
+  probeSoon(identity: string): void {
+    const origin = this.#origins.get(identity);
+    if (origin === undefined || origin.queued || this.#stopped) return;
+    const nowMs = this.#entropy.monotonic();
+    origin.dueMs = Math.min(origin.dueMs, nowMs);
+    this.#wheel.place(origin, nowMs);
+    this.#arm(nowMs);
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();

@@ -1,4 +1,6 @@
-/** The observer's own process: `node src/parts/observer.ts --state DIR`, started, stopped, killed. */
+/**
+ * The observer's own process: `node src/parts/observer.ts --state DIR`, started, stopped, killed.
+ */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
