@@ -153,6 +153,7 @@ test("the server answers odd requests with a status and never with another's hea
     ["GET http://shop.example.com/x HTTP/1.0\r\n\r\n", "307"],
     ["CONNECT shop.example.com:443 HTTP/1.1\r\nHost: shop.example.com\r\n\r\n", "405"],
     ["CONNECT /x HTTP/1.1\r\nHost: shop.example.com\r\n\r\n", "405"],
+    ["GET /caf\xe9 HTTP/1.1\r\nHost: shop.example.com\r\n\r\n", "400"],
     ["TRACE / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n", "405"],
     ["OPTIONS * HTTP/1.1\r\nHost: shop.example.com\r\n\r\n", "400"],
     ["BREW / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n", "400"],
@@ -171,12 +172,6 @@ test("the server answers odd requests with a status and never with another's hea
     const answered = await exchange(port, text);
     assert.deepEqual(statuses(answered), [status], `${text.slice(0, 60)} -> ${answered}`);
   }
-  const bytes = await exchange(
-    port,
-    "GET /caf\xe9?q=%ff HTTP/1.1\r\nHost: shop.example.com\r\n\r\n",
-  );
-  // Node's parser takes them as they are, and so they go on: byte for byte.
-  assert.match(bytes, /^location: https:\/\/fra\.origin\.example\.com\/caf\xe9\?q=%ff\r$/m);
   assert.ok(counted(registry, "malformed") >= 5);
 });
 
