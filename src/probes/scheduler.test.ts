@@ -233,6 +233,44 @@ test("Scheduler finds a silent origin down within half an interval and a time-ou
   assert.ok(downAt - first <= 500 + timeoutMs + 50, `${downAt - first} ms after the first`);
 });
 
+test("Scheduler finds a third of 6,000 origins silent as fast as it finds one", () => {
+  const timeoutMs = 1000;
+  const down = 3;
+  const silent = (identity: string) => Number(identity.split("-")[1]) % 3 === 0;
+  const silentFrom = { at: Number.POSITIVE_INFINITY };
+  const counted = new Map<string, number>();
+  const downAt = new Map<string, number>();
+  const simulation = simulate(
+    (identity, at) => {
+      if (!silent(identity) || at < silentFrom.at) return ok(3);
+      entropy.after(timeoutMs + 25, () => {
+        const failures = (counted.get(identity) ?? 0) + 1;
+        counted.set(identity, failures);
+        if (failures === down) downAt.set(identity, entropy.monotonic());
+      });
+      return failed("connect.timeout", timeoutMs);
+    },
+    {
+      needsFastProbe: (identity) => {
+        const failures = counted.get(identity) ?? 0;
+        return failures > 0 && failures < down;
+      },
+      failuresLeft: (identity) => Math.max(0, down - (counted.get(identity) ?? 0)),
+    },
+  );
+  const { entropy, scheduler, starts } = simulation;
+  scheduler.setOrigins(many(6000, { intervalMs: 5000, timeoutMs }));
+  run(simulation, 8000);
+  silentFrom.at = entropy.monotonic();
+  const from = starts.length;
+  run(simulation, 10_000);
+  assert.equal(downAt.size, 2000);
+  const slowest = Math.max(...downAt.values()) - silentFrom.at;
+  // An interval, two quarters of it, a time-out, jitter; then batches, ticks and the bucket's queue.
+  assert.ok(slowest <= 5000 + 2500 + timeoutMs + 250 + 300, `${slowest} ms`);
+  assert.ok(busiest(starts.slice(from), 100) <= 240, "and still does not bunch");
+});
+
 test("Scheduler does not call an origin silent that is always slow", () => {
   const simulation = simulate(() => ok(400), { failuresLeft: () => 3 });
   simulation.scheduler.setOrigins([origin("a", { timeoutMs: 900 })]);
