@@ -1,7 +1,8 @@
 /**
- * The supervisor: starts the four parts, each a process of its own, in the order of the flow, and does
- * nothing but watch them, start them again and end them in order. Called by cli/serve.ts and demo/.
- * It reads no configuration and opens no socket: what can crash, hang or be attacked is a part.
+ * The supervisor: starts the four parts, each a process of its own, in the order of the flow, and
+ * does nothing but watch them, start them again and end them in order. Called by cli/serve.ts and
+ * demo/. It reads no configuration and opens no socket: what can crash, hang or be attacked is a
+ * part.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -13,7 +14,7 @@ import { type Lock, takeLock } from "./link/lock.ts";
 import { type PartName, partNames, partSocket, statePaths } from "./link/paths.ts";
 import { socketPathFault } from "./link/server.ts";
 import { spawnPart } from "./link/spawn-part.ts";
-import { type SupervisedPart, supervisePart } from "./link/supervised-part.ts";
+import { SupervisedPart } from "./link/supervised-part.ts";
 
 export interface ServeOptions {
   /** File or folder of the configuration. */
@@ -129,7 +130,7 @@ function createPart(
   const run = { preload: inParts("compile-cache"), script: inParts(name) };
   const args = ["--state", stateDir, "--node", options.node, "--config", resolve(options.source)];
   let wasReady = false;
-  const part = supervisePart({
+  const part = new SupervisedPart({
     name,
     entropy: options.entropy,
     spawn: (events) => spawnPart({ ...run, args, onLine: options.onLine }, events),
@@ -140,7 +141,8 @@ function createPart(
     },
     onFatal(problems) {
       for (const problem of problems) say("error", formatProblem(problem));
-      // A part that has served comes back by itself; one that never could is the operator's to cure.
+      // A part that has served comes back by itself; one that never could is the operator's to
+      // cure.
       if (!wasReady) orders.end(serveStatus.failed);
     },
   });

@@ -1,8 +1,8 @@
 /**
- * From the operator's files to a revision in force: read, check, compile, snapshot, record. Called by
- * parts/control.ts at a start, a reload and a change of the files. A revision is in force from the
- * moment `current` names its snapshot; until then nothing has changed, and whatever is wrong is a
- * list of problems, all of them.
+ * From the operator's files to a revision in force: read, check, compile, snapshot, record. Called
+ * by parts/control.ts at a start, a reload and a change of the files. A revision is in force from
+ * the moment `current` names its snapshot; until then nothing has changed, and whatever is wrong is
+ * a list of problems, all of them.
  */
 import { loadConfig } from "../config/load.ts";
 import { readSources, type Source } from "../config/source.ts";

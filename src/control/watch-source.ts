@@ -1,8 +1,9 @@
 /**
  * Notices that the operator saved: the file, or the folder of files, of the configuration, and the
- * databases it names. The system's notice makes it quick, a look once a second makes it certain (some
- * file systems send none, and an editor that renames takes the watched file away). A change is
- * reported once what is on disk has stood still for limits.sourceSettleMs, so no half-written file is read.
+ * databases it names. The system's notice makes it quick, a look once a second makes it certain
+ * (some file systems send none, and an editor that renames takes the watched file away). A change
+ * is reported once what is on disk has stood still for limits.sourceSettleMs, so no half-written
+ * file is read.
  */
 import { type FSWatcher, watch } from "node:fs";
 import { readdir, stat } from "node:fs/promises";

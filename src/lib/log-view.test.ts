@@ -1,3 +1,4 @@
+/** Lines of the log as people read them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatLogLine } from "./log-view.ts";

@@ -1,7 +1,7 @@
 /**
- * One line of the log as a person reads it: time, part, what, and the rest as `key=value`. Used where
- * standard error is a terminal; what is not a line of the log, such as the last words of a crashed
- * process, passes as it is.
+ * One line of the log as a person reads it: time, part, what, and the rest as `key=value`. Used
+ * where standard error is a terminal; what is not a line of the log, such as the last words of a
+ * crashed process, passes as it is.
  */
 const hidden = new Set(["level", "time", "part", "pid", "msg", "err"]);
 const partWidth = 10;

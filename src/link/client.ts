@@ -92,72 +92,95 @@ export function subscribeWorld(
   handlers: WorldHandlers,
   options: { readonly entropy: Entropy; readonly name: string },
 ): WorldSubscription {
-  const { entropy } = options;
-  let closed = false;
-  let socket: Socket | undefined;
-  let timer: Timer | undefined;
-  let attempts = 0;
-  let connected = false;
-  /** Where the reader stands; undefined while a whole World is due. */
-  let at: { readonly policyDigest: string; readonly generation: number } | undefined;
+  const subscription = new Subscription(path, handlers, options);
+  subscription.open();
+  return subscription;
+}
 
-  const resync = (): void => {
-    at = undefined;
-    if (socket?.writable) socket.write(hello(options.name, true));
-  };
-  const receive = (frame: Response): void => {
-    if (frame.type === "world") {
-      attempts = 0;
-      if (!connected) handlers.onState?.(true, "");
-      connected = true;
-      at = frame;
-      handlers.onWorld(frame);
-    } else if (frame.type === "change" && at !== undefined) {
-      const same = frame.policyDigest === at.policyDigest;
-      // A World sent between a step and its publication holds the change already.
-      if (same && frame.generation <= at.generation) return;
-      if (same && frame.after === at.generation) {
-        at = frame;
-        handlers.onChange(frame);
-      } else resync();
-    }
-  };
-  const open = (): void => {
-    const current = connect(path);
-    socket = current;
+class Subscription implements WorldSubscription {
+  readonly #path: string;
+  readonly #handlers: WorldHandlers;
+  readonly #entropy: Entropy;
+  readonly #hello: string;
+  #socket: Socket | undefined;
+  #timer: Timer | undefined;
+  #attempts = 0;
+  #connected = false;
+  #closed = false;
+  /** Where the reader stands; undefined while a whole World is due. */
+  #at: { readonly policyDigest: string; readonly generation: number } | undefined;
+
+  constructor(
+    path: string,
+    handlers: WorldHandlers,
+    options: { readonly entropy: Entropy; readonly name: string },
+  ) {
+    this.#path = path;
+    this.#handlers = handlers;
+    this.#entropy = options.entropy;
+    this.#hello = hello(options.name, true);
+  }
+
+  open(): void {
+    const socket = connect(this.#path);
+    this.#socket = socket;
     let message = "closed by the other side";
-    current.on("connect", () => current.write(hello(options.name, true)));
-    receiveFrames(current, {
-      onFrame(frame) {
-        if (closed || socket !== current) return;
+    socket.on("connect", () => socket.write(this.#hello));
+    receiveFrames(socket, {
+      onFrame: (frame) => {
         if (frame.type === "bye") message = frame.message;
-        else receive(frame);
+        else if (!this.#closed) this.#receive(frame);
       },
       onBroken: (why) => {
         message = why;
-        current.destroy();
+        socket.destroy();
       },
     });
-    current.on("error", (error) => {
+    socket.on("error", (error) => {
       message = error.message;
     });
-    current.on("close", () => {
-      if (closed) return;
-      at = undefined;
-      if (connected) handlers.onState?.(false, message);
-      connected = false;
-      timer = entropy.after(reconnectMs(attempts++, entropy), open);
-    });
-  };
-  open();
-  return {
-    resync,
-    close() {
-      closed = true;
-      timer?.cancel();
-      socket?.destroy();
-    },
-  };
+    socket.on("close", () => this.#lost(message));
+  }
+
+  resync(): void {
+    this.#at = undefined;
+    if (this.#socket?.writable) this.#socket.write(this.#hello);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#socket?.destroy();
+  }
+
+  #receive(frame: Response): void {
+    if (frame.type === "world") {
+      this.#attempts = 0;
+      if (!this.#connected) this.#handlers.onState?.(true, "");
+      this.#connected = true;
+      this.#at = frame;
+      this.#handlers.onWorld(frame);
+      return;
+    }
+    const at = this.#at;
+    if (frame.type !== "change" || at === undefined) return;
+    const same = frame.policyDigest === at.policyDigest;
+    // A World sent between a step and its publication holds the change already.
+    if (same && frame.generation <= at.generation) return;
+    if (same && frame.after === at.generation) {
+      this.#at = frame;
+      this.#handlers.onChange(frame);
+    } else this.resync();
+  }
+
+  #lost(message: string): void {
+    if (this.#closed) return;
+    this.#at = undefined;
+    if (this.#connected) this.#handlers.onState?.(false, message);
+    this.#connected = false;
+    const waitMs = reconnectMs(this.#attempts++, this.#entropy);
+    this.#timer = this.#entropy.after(waitMs, () => this.open());
+  }
 }
 
 /** Doubles from the shortest wait to the longest; the upper half of it is chance. */

@@ -1,6 +1,7 @@
 /**
- * What the supervisor and a part say to each other over the channel between parent and child: beats,
- * states and orders, nothing that a decision depends on. Read by supervised-part.ts and parts/part.ts.
+ * What the supervisor and a part say to each other over the channel between parent and child:
+ * beats, states and orders, nothing that a decision depends on. Read by supervised-part.ts and
+ * parts/part.ts.
  */
 import { z } from "zod";
 import { partReportSchema, problemSchema } from "./messages.ts";

@@ -1,3 +1,4 @@
+/** Both ends of the local sockets, over real ones in a temporary folder. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { connect, type Socket } from "node:net";

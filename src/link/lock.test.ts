@@ -1,3 +1,4 @@
+/** The lock, against another process that holds it and is killed. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

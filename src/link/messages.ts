@@ -1,8 +1,8 @@
 /**
  * Every message on the local sockets between processes, as one schema. A frame is one line of JSON.
- * A client says `hello` (and whether it wants World), then commands; a server sends World whole, then
- * its changes, and one reply to each command. The payloads of `world` and `change` are made and
- * checked by world/frame.ts; here they are opaque, so that a frame is parsed once.
+ * A client says `hello` (and whether it wants World), then commands; a server sends World whole,
+ * then its changes, and one reply to each command. The payloads of `world` and `change` are made
+ * and checked by world/frame.ts; here they are opaque, so that a frame is parsed once.
  */
 import { z } from "zod";
 import { problemCodes } from "../errors.ts";

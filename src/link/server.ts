@@ -97,9 +97,9 @@ export async function serveSocket(path: string, options: LinkServerOptions): Pro
 }
 
 /**
- * Binds beside the name, closes it to others, then renames: the name never leads to a socket that is
- * not ready. A file left by a process that died is replaced; and since the system removes the name
- * that was *bound*, a dying predecessor cannot take its successor's file away.
+ * Binds beside the name, closes it to others, then renames: the name never leads to a socket that
+ * is not ready. A file left by a process that died is replaced; and since the system removes the
+ * name that was *bound*, a dying predecessor cannot take its successor's file away.
  */
 async function listenAt(server: Server, path: string): Promise<void> {
   const unready = `${path}${unreadySuffix}`;

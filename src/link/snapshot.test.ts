@@ -1,3 +1,4 @@
+/** Snapshot files, whole, cut short, damaged and pruned, on a real disk. */
 import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,7 +1,7 @@
 /**
- * Starts a part as a process of its own, for supervised-part.ts: the channel between parent and child
- * carries ipc.ts's messages, standard error the log. Nothing of the parent is shared, so nothing the
- * child does to itself reaches the parent.
+ * Starts a part as a process of its own, for supervised-part.ts: the channel between parent and
+ * child carries ipc.ts's messages, standard error the log. Nothing of the parent is shared, so
+ * nothing the child does to itself reaches the parent.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";

@@ -1,9 +1,10 @@
+/** The rules of supervision on a simulated clock, with processes that are records. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Entropy, simulatedEntropy } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
 import type { FromPart, ToPart } from "./ipc.ts";
-import { type ChildEvents, supervisePart } from "./supervised-part.ts";
+import { type ChildEvents, SupervisedPart } from "./supervised-part.ts";
 
 interface Fake {
   readonly events: ChildEvents;
@@ -19,7 +20,7 @@ function supervised(clock?: Entropy) {
   const children: Fake[] = [];
   const log: string[] = [];
   const fatal: string[] = [];
-  const part = supervisePart({
+  const part = new SupervisedPart({
     name: "dns",
     entropy,
     spawn(events) {
@@ -45,7 +46,7 @@ function supervised(clock?: Entropy) {
   return { entropy: simulated, part, children, child, say, beat, log, fatal };
 }
 
-void test("supervisePart() waits twice as long after each death, to one second", () => {
+void test("SupervisedPart waits twice as long after each death, to one second", () => {
   const { entropy, children, child } = supervised();
   const waits: number[] = [];
   for (let death = 1; death <= 8; death++) {
@@ -57,7 +58,7 @@ void test("supervisePart() waits twice as long after each death, to one second",
   assert.deepEqual(waits, [50, 100, 200, 400, 800, 1000, 1000, 1000]);
 });
 
-void test("supervisePart() starts with the first wait again after a stable life", () => {
+void test("SupervisedPart starts with the first wait again after a stable life", () => {
   const { entropy, children, child, beat } = supervised();
   for (let death = 1; death <= 3; death++) {
     child(death).events.onEnd("exit 1");
@@ -74,7 +75,7 @@ void test("supervisePart() starts with the first wait again after a stable life"
   assert.equal(children.length, 5);
 });
 
-void test("supervisePart() kills a part without a sign of life, and starts it again", () => {
+void test("SupervisedPart kills a part without a sign of life, and starts it again", () => {
   const { entropy, child, beat, children, log } = supervised();
   beat(1);
   entropy.advance(limits.hungMs);
@@ -86,7 +87,7 @@ void test("supervisePart() kills a part without a sign of life, and starts it ag
   assert.equal(children.length, 2);
 });
 
-void test("supervisePart() lets a part be silent for as long as it announced, and no longer", () => {
+void test("SupervisedPart lets a part be silent for as long as it announced, and no longer", () => {
   const { entropy, child, beat } = supervised();
   beat(1, 30_000);
   entropy.advance(30_000);
@@ -100,7 +101,7 @@ void test("supervisePart() lets a part be silent for as long as it announced, an
   assert.equal(bounded.child(1).killed, true);
 });
 
-void test("supervisePart() kills nobody because the supervisor itself was stopped", () => {
+void test("SupervisedPart kills nobody because the supervisor itself was stopped", () => {
   // Stopped, its timers fire late and once each, whatever the clock says by then.
   const due: (() => void)[] = [];
   let clock = 0;
@@ -122,7 +123,7 @@ void test("supervisePart() kills nobody because the supervisor itself was stoppe
   assert.equal(child(1).killed, false);
 });
 
-void test("supervisePart() reports what the part says of itself", () => {
+void test("SupervisedPart reports what the part says of itself", () => {
   const { say, part, child, fatal, entropy } = supervised();
   assert.equal(part.report().state, "starting");
   say(1, { type: "state", state: "waiting", listening: [] });
@@ -156,7 +157,7 @@ void test("supervisePart() reports what the part says of itself", () => {
   assert.deepEqual(again.problems, []);
 });
 
-void test("supervisePart() hears nothing from a process that has ended", () => {
+void test("SupervisedPart hears nothing from a process that has ended", () => {
   const { say, part, child, entropy } = supervised();
   child(1).events.onEnd("exit 1");
   entropy.advance(limits.restartMsMin);
@@ -166,7 +167,7 @@ void test("supervisePart() hears nothing from a process that has ended", () => {
   assert.equal(part.report().pid, 2);
 });
 
-void test("drain() asks, waits for the end, and does not start the part again", async () => {
+void test("SupervisedPart.drain() asks, waits for the end, and does not start the part again", async () => {
   const { part, child, children, entropy } = supervised();
   const drained = part.drain(1000);
   assert.deepEqual(child(1).sent, [{ type: "drain" }]);
@@ -177,7 +178,7 @@ void test("drain() asks, waits for the end, and does not start the part again", 
   assert.equal(child(1).killed, false);
 });
 
-void test("drain() kills a part that does not finish", async () => {
+void test("SupervisedPart.drain() kills a part that does not finish", async () => {
   const { part, child, entropy, log } = supervised();
   const drained = part.drain(1000);
   entropy.advance(1000);
@@ -186,7 +187,7 @@ void test("drain() kills a part that does not finish", async () => {
   assert.match(log[0] ?? "", /did not finish/);
 });
 
-void test("drain() of a part that waits for its restart is done at once", async () => {
+void test("SupervisedPart.drain() of a part that waits for its restart is done at once", async () => {
   const { part, child, children, entropy } = supervised();
   child(1).events.onEnd("exit 1");
   await part.drain(1000);
@@ -194,7 +195,7 @@ void test("drain() of a part that waits for its restart is done at once", async 
   assert.equal(children.length, 1);
 });
 
-void test("kill() ends a drain at once", async () => {
+void test("SupervisedPart.kill() ends a drain at once", async () => {
   const { part, child } = supervised();
   const drained = part.drain(1000);
   part.kill();

@@ -1,8 +1,8 @@
 /**
- * One part under supervision: started, watched, started again. Used by serve.ts for each part alike.
- * Whatever a part does - ends, crashes, hangs, cannot start - touches this part only: it comes back
- * after 50 ms, a wait that doubles to one second while it keeps dying. Time comes from an Entropy and
- * processes from `spawn`, so every rule here is tested on a simulated clock.
+ * One part under supervision: started, watched, started again. Used by serve.ts for each part
+ * alike. Whatever a part does - ends, crashes, hangs, cannot start - touches this part only: it
+ * comes back after 50 ms, a wait that doubles to one second while it keeps dying. Time comes from
+ * an Entropy and processes from `spawn`, so every rule here is tested on a simulated clock.
  */
 import type { Problem } from "../errors.ts";
 import type { Entropy, Timer } from "../lib/entropy.ts";
@@ -37,131 +37,146 @@ export interface SupervisedPartOptions {
   readonly onLog: (level: "info" | "warn" | "error", message: string) => void;
 }
 
-export interface SupervisedPart {
-  start(): void;
-  send(message: ToPart): void;
-  report(): PartReport;
-  /** Asks it to finish, kills it after `withinMs`; done when it is gone. It is not started again. */
-  drain(withinMs: number): Promise<void>;
-  /** Kills it now; `drain` is then done at once. */
-  kill(): void;
-}
-
 /** How often silence is looked at. In ticks, not in time: a stopped supervisor must kill nobody. */
 const tickMs = 250;
 
-export function supervisePart(options: SupervisedPartOptions): SupervisedPart {
-  const { name, entropy, onLog } = options;
-  let child: Child | undefined;
-  let state: PartReport["state"] = "ended";
-  let starts = 0;
-  let startedAt = 0;
-  let startedMonotonic = 0;
-  let deaths = 0;
-  let lastEnd = "";
-  let listening: readonly string[] = [];
-  let problems: readonly Problem[] = [];
-  let silentTicks = 0;
-  let ticksAllowed = 0;
-  let draining = false;
-  let restart: Timer | undefined;
-  let watch: Timer | undefined;
-  const gone: (() => void)[] = [];
+export class SupervisedPart {
+  readonly #options: SupervisedPartOptions;
+  #child: Child | undefined;
+  #state: PartReport["state"] = "ended";
+  #starts = 0;
+  #startedAt = 0;
+  #startedMonotonic = 0;
+  #deaths = 0;
+  #lastEnd = "";
+  #listening: readonly string[] = [];
+  #problems: readonly Problem[] = [];
+  #silentTicks = 0;
+  #ticksAllowed = 0;
+  #ending = false;
+  #restart: Timer | undefined;
+  #watch: Timer | undefined;
+  readonly #gone: (() => void)[] = [];
 
-  const allow = (graceMs: number): void => {
-    silentTicks = 0;
-    ticksAllowed = Math.ceil(
-      Math.max(limits.hungMs, Math.min(graceMs, limits.graceMsMax)) / tickMs,
-    );
-  };
-  const lookForSilence = (): void => {
-    watch = entropy.after(tickMs, lookForSilence);
-    if (++silentTicks <= ticksAllowed) return;
-    onLog("error", `${name} hangs: no sign of life for ${(silentTicks * tickMs) / 1000} s; killed`);
-    allow(0);
-    child?.kill("SIGKILL");
-  };
-  const ended = (how: string): void => {
-    watch?.cancel();
-    child = undefined;
-    lastEnd = how;
-    listening = [];
-    state = "ended";
-    if (entropy.monotonic() - startedMonotonic >= limits.restartStableMs) deaths = 0;
-    if (draining) {
-      for (const resolve of gone.splice(0)) resolve();
-    } else {
-      const waitMs = Math.min(limits.restartMsMax, limits.restartMsMin * 2 ** Math.min(deaths, 16));
-      deaths += 1;
-      onLog("error", `${name} ended (${how}); starts again in ${waitMs} ms`);
-      restart = entropy.after(waitMs, start);
-    }
-    options.onChange();
-  };
-  const receive = (message: FromPart): void => {
-    if (message.type === "beat") allow(message.graceMs);
-    else if (message.type === "fatal") options.onFatal(message.problems);
-    else if (message.type === "problems") problems = message.problems;
-    else {
-      if (state === "starting" || state === "waiting") state = message.state;
-      listening = message.listening;
-    }
-    if (message.type !== "beat") options.onChange();
-  };
-  const start = (): void => {
-    if (draining) return;
-    starts += 1;
-    startedAt = entropy.now();
-    startedMonotonic = entropy.monotonic();
-    state = "starting";
-    problems = [];
-    allow(limits.graceMsMax);
+  constructor(options: SupervisedPartOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#ending) return;
+    const { entropy, spawn, onChange } = this.#options;
+    this.#starts += 1;
+    this.#startedAt = entropy.now();
+    this.#startedMonotonic = entropy.monotonic();
+    this.#state = "starting";
+    this.#problems = [];
+    this.#allow(limits.graceMsMax);
     let over = false;
-    child = options.spawn({
+    this.#child = spawn({
       onMessage: (message) => {
-        if (!over) receive(message);
+        if (!over) this.#receive(message);
       },
       onEnd: (how) => {
-        if (!over) ended(how);
+        if (!over) this.#ended(how);
         over = true;
       },
     });
-    watch = entropy.after(tickMs, lookForSilence);
-    options.onChange();
-  };
-  const kill = (): void => {
-    draining = true;
-    restart?.cancel();
-    child?.kill("SIGKILL");
-  };
-  return {
-    start,
-    kill,
-    send: (message) => child?.send(message),
-    report: () => ({
-      name,
-      pid: child?.pid ?? 0,
-      state,
-      restarts: Math.max(0, starts - 1),
-      startedAt,
-      lastEnd,
-      listening: [...listening],
-      problems: [...problems],
-    }),
-    async drain(withinMs) {
-      draining = true;
-      restart?.cancel();
-      if (child === undefined) return;
-      state = "draining";
-      options.onChange();
-      const over = new Promise<void>((resolve) => gone.push(resolve));
-      const timer = entropy.after(withinMs, () => {
-        onLog("warn", `${name} did not finish within ${withinMs / 1000} s; killed`);
-        child?.kill("SIGKILL");
-      });
-      child.send({ type: "drain" });
-      await over;
-      timer.cancel();
-    },
-  };
+    this.#watch = entropy.after(tickMs, () => this.#lookForSilence());
+    onChange();
+  }
+
+  send(message: ToPart): void {
+    this.#child?.send(message);
+  }
+
+  report(): PartReport {
+    return {
+      name: this.#options.name,
+      pid: this.#child?.pid ?? 0,
+      state: this.#state,
+      restarts: Math.max(0, this.#starts - 1),
+      startedAt: this.#startedAt,
+      lastEnd: this.#lastEnd,
+      listening: [...this.#listening],
+      problems: [...this.#problems],
+    };
+  }
+
+  /**
+   * Asks it to finish, kills it after `withinMs`; done when it is gone. It is not started again.
+   */
+  async drain(withinMs: number): Promise<void> {
+    this.#ending = true;
+    this.#restart?.cancel();
+    if (this.#child === undefined) return;
+    const { name, entropy, onChange, onLog } = this.#options;
+    this.#state = "draining";
+    onChange();
+    const over = new Promise<void>((resolve) => this.#gone.push(resolve));
+    const timer = entropy.after(withinMs, () => {
+      onLog("warn", `${name} did not finish within ${withinMs / 1000} s; killed`);
+      this.#child?.kill("SIGKILL");
+    });
+    this.#child.send({ type: "drain" });
+    await over;
+    timer.cancel();
+  }
+
+  /** Kills it now; `drain` is then done at once. */
+  kill(): void {
+    this.#ending = true;
+    this.#restart?.cancel();
+    this.#child?.kill("SIGKILL");
+  }
+
+  #receive(message: FromPart): void {
+    if (message.type === "beat") {
+      this.#allow(message.graceMs);
+      return;
+    }
+    if (message.type === "fatal") this.#options.onFatal(message.problems);
+    else if (message.type === "problems") this.#problems = message.problems;
+    else {
+      if (this.#state !== "draining") this.#state = message.state;
+      this.#listening = message.listening;
+    }
+    this.#options.onChange();
+  }
+
+  #ended(how: string): void {
+    const { name, entropy, onChange, onLog } = this.#options;
+    this.#watch?.cancel();
+    this.#child = undefined;
+    this.#lastEnd = how;
+    this.#listening = [];
+    this.#state = "ended";
+    const livedMs = entropy.monotonic() - this.#startedMonotonic;
+    if (livedMs >= limits.restartStableMs) this.#deaths = 0;
+    if (this.#ending) {
+      for (const resolve of this.#gone.splice(0)) resolve();
+    } else {
+      const doubled = limits.restartMsMin * 2 ** Math.min(this.#deaths, 16);
+      const waitMs = Math.min(limits.restartMsMax, doubled);
+      this.#deaths += 1;
+      onLog("error", `${name} ended (${how}); starts again in ${waitMs} ms`);
+      this.#restart = entropy.after(waitMs, () => this.start());
+    }
+    onChange();
+  }
+
+  #allow(graceMs: number): void {
+    const allowedMs = Math.max(limits.hungMs, Math.min(graceMs, limits.graceMsMax));
+    this.#silentTicks = 0;
+    this.#ticksAllowed = Math.ceil(allowedMs / tickMs);
+  }
+
+  #lookForSilence(): void {
+    const { name, entropy, onLog } = this.#options;
+    this.#watch = entropy.after(tickMs, () => this.#lookForSilence());
+    if (++this.#silentTicks <= this.#ticksAllowed) return;
+    const seconds = (this.#silentTicks * tickMs) / 1000;
+    onLog("error", `${name} hangs: no sign of life for ${seconds} s; killed`);
+    this.#allow(0);
+    this.#child?.kill("SIGKILL");
+  }
 }

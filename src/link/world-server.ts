@@ -1,7 +1,7 @@
 /**
  * observer's socket: World whole to whoever subscribes, then every change, and the operator's
- * commands. Called by parts/observer.ts, the only writer of World on a node, after each step. Frames
- * are encoded once for all subscribers.
+ * commands. Called by parts/observer.ts, the only writer of World on a node, after each step.
+ * Frames are encoded once for all subscribers.
  */
 import { type ChangedRows, encodeChanges, encodeWorld } from "../world/frame.ts";
 import type { World } from "../world/world.ts";

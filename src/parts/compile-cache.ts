@@ -1,6 +1,7 @@
 /**
- * Preloaded into every part (`node --import`): keeps compiled modules in the state directory, so that
- * a part that crashed is back in a third of the time. A cache that cannot be had costs nothing else.
+ * Preloaded into every part (`node --import`): keeps compiled modules in the state directory, so
+ * that a part that crashed is back in a third of the time. A cache that cannot be had costs nothing
+ * else.
  */
 import { enableCompileCache } from "node:module";
 import { join } from "node:path";

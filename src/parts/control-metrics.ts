@@ -1,4 +1,6 @@
-/** What control counts for the metrics page: revisions, and the parts as the supervisor sees them. */
+/**
+ * What control counts for the metrics page: revisions, and the parts as the supervisor sees them.
+ */
 import type { Registry } from "../lib/telemetry.ts";
 import type { PartReport, Revision } from "../link/messages.ts";
 import { partNames } from "../link/paths.ts";

@@ -1,8 +1,8 @@
 /**
  * The control process: `node src/parts/control.ts --state DIR --config PATH`. Reads the operator's
  * files, puts what compiles in force as a snapshot, refuses what does not with every problem, keeps
- * records, and answers for the server as a whole. Nobody waits for it: with control dead, hanging or
- * unable to compile, fronts and observer go on with the last snapshot.
+ * records, and answers for the server as a whole. Nobody waits for it: with control dead, hanging
+ * or unable to compile, fronts and observer go on with the last snapshot.
  */
 
 import { listRevisions } from "../control/records.ts";
@@ -152,7 +152,9 @@ class Control {
     await this.#movePage(policy);
   }
 
-  /** A start with files that do not compile: the last good revision stays in force, if there is one. */
+  /**
+   * A start with files that do not compile: the last good revision stays in force, if there is one.
+   */
   async #fallBack(problems: readonly Problem[]): Promise<void> {
     const { stateDir, source, log } = this.#part;
     const current = await readCurrent(stateDir);

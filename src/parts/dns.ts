@@ -1,6 +1,6 @@
 /**
- * The DNS process: `node src/parts/dns.ts --state DIR`. Starts and goes on without control, store and
- * observer; what a front does as a process stands in front.ts, what it answers in fronts/dns/.
+ * The DNS process: `node src/parts/dns.ts --state DIR`. Starts and goes on without control, store
+ * and observer; what a front does as a process stands in front.ts, what it answers in fronts/dns/.
  */
 import { createDnsServer } from "../fronts/dns/server.ts";
 import { version } from "../lib/version.ts";

@@ -1,3 +1,4 @@
+/** A follower against a real disk and a real publisher of World. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";

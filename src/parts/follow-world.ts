@@ -1,8 +1,8 @@
 /**
- * How a front keeps its view: a policy, the World that belongs to it, and their table. It starts from
- * the disk without waiting for anybody, then follows observer; a World of another policy is taken only
- * when that policy's snapshot has been read, so the three always belong together. Whatever fails on
- * the way is logged and tried again, and the front goes on with the view it has.
+ * How a front keeps its view: a policy, the World that belongs to it, and their table. It starts
+ * from the disk without waiting for anybody, then follows observer; a World of another policy is
+ * taken only when that policy's snapshot has been read, so the three always belong together.
+ * Whatever fails on the way is logged and tried again, and the front goes on with the view it has.
  */
 import type { Entropy, Timer } from "../lib/entropy.ts";
 import type { Logger } from "../lib/log.ts";

@@ -1,8 +1,8 @@
 /**
- * A front as a process, whatever it speaks: follows World, listens where its policy says, answers on
- * its own socket, ends in order. parts/dns.ts and parts/redirect.ts hand in a server and are otherwise
- * alike. It listens from its first view on; a later policy moves the addresses, and if one of them
- * cannot be had the front stays where it is and says so.
+ * A front as a process, whatever it speaks: follows World, listens where its policy says, answers
+ * on its own socket, ends in order. parts/dns.ts and parts/redirect.ts hand in a server and are
+ * otherwise alike. It listens from its first view on; a later policy moves the addresses, and if
+ * one of them cannot be had the front stays where it is and says so.
  */
 import { formatProblem } from "../errors.ts";
 import { serveSocket } from "../link/server.ts";

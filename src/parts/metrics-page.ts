@@ -1,8 +1,8 @@
 /**
- * The HTTP page of a server, served by control: `/metrics` for Prometheus, which asks every part for
- * its counters and merges them; `/livez` and `/readyz` for whoever watches the server. Read only, on
- * the address of `listen.metrics`. A part that does not answer in a second is left out, and the page
- * says so in `rhumb_part_scraped`.
+ * The HTTP page of a server, served by control: `/metrics` for Prometheus, which asks every part
+ * for its counters and merges them; `/livez` and `/readyz` for whoever watches the server. Read
+ * only, on the address of `listen.metrics`. A part that does not answer in a second is left out,
+ * and the page says so in `rhumb_part_scraped`.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,3 +1,4 @@
+/** Moving addresses, with a front whose addresses are words. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Problem } from "../errors.ts";

@@ -1,7 +1,7 @@
 /**
- * A new list of addresses for a front, applied whole or not at all: the new ones are bound beside the
- * old, and only when all stand are those no longer named closed, so a mistake in `listen` costs no
- * query. Called by parts/front.ts; each front's server says how a list is listened on.
+ * A new list of addresses for a front, applied whole or not at all: the new ones are bound beside
+ * the old, and only when all stand are those no longer named closed, so a mistake in `listen` costs
+ * no query. Called by parts/front.ts; each front's server says how a list is listened on.
  */
 import type { Problem } from "../errors.ts";
 import type { Entropy } from "../lib/entropy.ts";
@@ -16,7 +16,8 @@ const retryMs = 50;
 
 /**
  * Every problem; none if `wanted` is in force, else `held` still is. `patient`: an address that is
- * taken is tried for some seconds more, since a predecessor that was killed may not have let go yet.
+ * taken is tried for some seconds more, since a predecessor that was killed may not have let go
+ * yet.
  */
 export async function moveListen(
   front: Listening,

@@ -1,8 +1,9 @@
 /**
- * What all parts have in common: arguments, the log, the beat to the supervisor, orders from it, and
- * the end. Each composition root calls `runPart` once. A part ends by itself when its supervisor is
- * gone; it never reads a terminal's or a service manager's signals, because their order is the
- * supervisor's to give. Started by hand, without a supervisor, it drains on SIGTERM and SIGINT.
+ * What all parts have in common: arguments, the log, the beat to the supervisor, orders from it,
+ * and the end. Each composition root calls `runPart` once. A part ends by itself when its
+ * supervisor is gone; it never reads a terminal's or a service manager's signals, because their
+ * order is the supervisor's to give. Started by hand, without a supervisor, it drains on SIGTERM
+ * and SIGINT.
  */
 import { flushCompileCache } from "node:module";
 import { parseArgs } from "node:util";
