@@ -24,10 +24,14 @@ const converge = (a: number, b: number, c: number, d: number): number =>
   (rotateLeft(a, 1) + rotateLeft(b, 7) + rotateLeft(c, 12) + rotateLeft(d, 18)) | 0;
 
 function avalanche(hash: number): number {
+  return avalancheSigned(hash) >>> 0;
+}
+
+function avalancheSigned(hash: number): number {
   let h = hash;
   h = Math.imul(h ^ (h >>> 15), prime2);
   h = Math.imul(h ^ (h >>> 13), prime3);
-  return (h ^ (h >>> 16)) >>> 0;
+  return h ^ (h >>> 16);
 }
 
 const wordAt = (bytes: Uint8Array, at: number): number =>
@@ -73,16 +77,28 @@ export function xxh32Words(
   word3: number,
   seed: number,
 ): number {
+  return xxh32WordsSigned(count, word0, word1, word2, word3, seed) >>> 0;
+}
+
+/** The same 32 bits as a signed number: one over 2^31 would be allocated on its way out. */
+export function xxh32WordsSigned(
+  count: 1 | 2 | 3 | 4,
+  word0: number,
+  word1: number,
+  word2: number,
+  word3: number,
+  seed: number,
+): number {
   if (count === 4) {
     const a = round((seed + prime1 + prime2) | 0, word0);
     const b = round((seed + prime2) | 0, word1);
     const c = round(seed | 0, word2);
     const d = round((seed - prime1) | 0, word3);
-    return avalanche((converge(a, b, c, d) + 16) | 0);
+    return avalancheSigned((converge(a, b, c, d) + 16) | 0);
   }
   let hash = (seed + prime5 + count * 4) | 0;
   hash = mixWord(hash, word0);
   if (count > 1) hash = mixWord(hash, word1);
   if (count > 2) hash = mixWord(hash, word2);
-  return avalanche(hash);
+  return avalancheSigned(hash);
 }

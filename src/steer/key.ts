@@ -1,7 +1,8 @@
 /**
- * Keys: 32 bits that pick a slot. `query` keys are a draw the front passes; `client` keys follow from
- * the client's masked prefix, so that a client stays where it was, and every front and HAProxy's
- * `src,ipmask(24,56),xxh32(seed)` agree on it. Called by fronts once a query: nothing allocates.
+ * Keys: 32 bits that pick a slot. `query` keys are a draw the front passes; `client` keys follow
+ * from the client's masked prefix, so that a client stays where it was, and every front and
+ * HAProxy's `src,ipmask(24,56),xxh32(seed)` agree on it. Called by fronts once a query: nothing
+ * allocates.
  */
 import { xxh32WordsSigned } from "../lib/xxh32.ts";
 import type { Service } from "../policy/policy.ts";
@@ -25,7 +26,8 @@ export function clientKey(service: Service, family: 4 | 6, words: Uint32Array): 
 
 /** The same 32 bits as a signed number, for the hottest path: it is never allocated. */
 export function signedClientKey(service: Service, family: 4 | 6, words: Uint32Array): number {
-  const { seed } = service;
+  // A number over 2^31 is kept boxed in its object, and boxed anew when it is handed on.
+  const seed = service.seed | 0;
   if (family === 4) {
     const only = swapped(words[0]! & maskAt(service.affinityMask4, 0));
     return xxh32WordsSigned(1, only, 0, 0, 0, seed);

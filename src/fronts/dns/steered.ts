@@ -7,7 +7,7 @@ import { limits } from "../../limits.ts";
 import { loadName } from "../../policy/name-lookup.ts";
 import type { EndpointIndex, PoolIndex, Service, ServiceIndex } from "../../policy/policy.ts";
 import { answerScope, classify } from "../../steer/classify.ts";
-import { clientKey } from "../../steer/key.ts";
+import { signedClientKey } from "../../steer/key.ts";
 import { nextEndpoint, pick } from "../../steer/pick.ts";
 import { attemptNames } from "../../steer/plan-shares.ts";
 import { directRows, directShapes } from "../../steer/table.ts";
@@ -121,7 +121,7 @@ function classifyClient({ snapshot, client, classified }: AnswerContext, service
 function keyOf(context: AnswerContext, service: ServiceIndex): number {
   const at = serviceOf(context, service);
   const { client, chance } = context;
-  return at.key === "client" ? clientKey(at, client.family, client.words) | 0 : draw(chance);
+  return at.key === "client" ? signedClientKey(at, client.family, client.words) : draw(chance);
 }
 
 /** Marsaglia's xorshift128: even, which is all that is asked; nobody gains by guessing a draw. */
