@@ -23,6 +23,9 @@ function open() {
     onEnd,
     onProbed: (identity) => probed.push(identity),
   });
+  const idle = async (): Promise<void> => {
+    while (!sandbox.idle) await new Promise((resolve) => setTimeout(resolve, 5));
+  };
   const ask = (origin: Origin, timeoutMs = 1000): Promise<ProbeResult> =>
     new Promise((resolve) => {
       const request = buildRequest(
@@ -35,13 +38,13 @@ function open() {
       const handlers = { result: resolve, closed: () => {} };
       assert.ok(sandbox.probe({ identity: `port ${origin.port}`, request, handlers }));
     });
-  return { sandbox, ended, probed, ask };
+  return { sandbox, ended, probed, ask, idle };
 }
 
 test("Sandbox probes as the observer does, and tells when a probe is over", async () => {
   const well = await httpOrigin((_, response) => response.end("fine"));
   const ill = await httpOrigin((_, response) => response.writeHead(500).end());
-  const { sandbox, probed, ask } = open();
+  const { sandbox, probed, ask, idle } = open();
   const results = await Promise.all([ask(well), ask(ill)]);
   assert.deepEqual(
     results.map(({ outcome, failure, detail }) => [outcome, failure, detail]),
@@ -50,7 +53,7 @@ test("Sandbox probes as the observer does, and tells when a probe is over", asyn
       ["failed", "http.status", "500"],
     ],
   );
-  while (!sandbox.idle) await new Promise((resolve) => setTimeout(resolve, 10));
+  await idle();
   assert.equal(probed.length, 2);
   sandbox.stop();
 });
@@ -62,9 +65,9 @@ test("Sandbox tells a crash from being killed, and hands back what was under way
     ["SIGKILL", "killed"],
   ] as const) {
     const well = await httpOrigin((_, response) => response.end());
-    const { sandbox, ended, ask } = open();
+    const { sandbox, ended, ask, idle } = open();
     await ask(well);
-    while (!sandbox.idle) await new Promise((resolve) => setTimeout(resolve, 5));
+    await idle();
     void ask(mute, 30_000);
     process.kill(sandbox.pid ?? 0, signal);
     const end = await ended;
@@ -79,8 +82,9 @@ test("Sandbox tells a crash from being killed, and hands back what was under way
 test("Sandbox that hangs counts as crashed", async () => {
   const well = await httpOrigin((_, response) => response.end());
   const mute = await rawOrigin(() => {});
-  const { sandbox, ended, ask } = open();
+  const { sandbox, ended, ask, idle } = open();
   await ask(well);
+  await idle();
   process.kill(sandbox.pid ?? 0, "SIGSTOP");
   void ask(mute, 100);
   const end = await ended;
