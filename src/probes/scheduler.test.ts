@@ -266,7 +266,8 @@ test("Scheduler finds a third of 6,000 origins silent as fast as it finds one", 
   run(simulation, 10_000);
   assert.equal(downAt.size, 2000);
   const slowest = Math.max(...downAt.values()) - silentFrom.at;
-  // An interval, two quarters of it, a time-out, jitter; then batches, ticks and the bucket's queue.
+  // An interval, two quarters of it, a time-out, jitter; then batches, ticks and the bucket's
+  // queue.
   assert.ok(slowest <= 5000 + 2500 + timeoutMs + 250 + 300, `${slowest} ms`);
   assert.ok(busiest(starts.slice(from), 100) <= 240, "and still does not bunch");
 });
