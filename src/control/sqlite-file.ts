@@ -1,9 +1,9 @@
 /**
- * The file under sqlite.ts: how it is made, opened and judged. A store that was lost must never look
- * like a new one: the file appears whole, under its name, with its tables already in it; one that is
- * empty, cut short, of another program or with a changed byte is refused with its name and the cure,
- * and set aside only when the caller says so. Every value carries a CRC, since SQLite checks its
- * pages' structure but not their contents.
+ * The file under sqlite.ts: how it is made, opened and judged. A store that was lost must never
+ * look like a new one: the file appears whole, under its name, with its tables already in it; one
+ * that is empty, cut short, of another program or with a changed byte is refused with its name and
+ * the cure, and set aside only when the caller says so. Every value carries a CRC, since SQLite
+ * checks its pages' structure but not their contents.
  */
 import {
   closeSync,

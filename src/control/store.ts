@@ -1,9 +1,10 @@
 /**
  * The store contract: configuration revisions, overrides, verdicts, audit records. Health does not
  * pass through it. One battery (test/battery/store.ts) runs against every implementation; sqlite.ts
- * is the embedded one. Values are JSON texts; keys are `kind/name` paths of printable ASCII, at most
- * limits.storeKeyCharsMax long, and stand in the order of their bytes. What storage itself does
- * wrong (full, damaged, locked) rejects with a StoreError; what callers must expect is a result.
+ * is the embedded one. Values are JSON texts; keys are `kind/name` paths of printable ASCII, at
+ * most limits.storeKeyCharsMax long, and stand in the order of their bytes. What storage itself
+ * does wrong (full, damaged, locked) rejects with a StoreError; what callers must expect is a
+ * result.
  */
 export interface StoredValue {
   readonly key: string;

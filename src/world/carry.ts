@@ -101,9 +101,9 @@ function forgetOtherServices(
 const timeColumns = ["lastResultAt", "changedAt", "downTimes", "holdUntil", "rampFrom"] as const;
 
 /**
- * After a start from a persisted World, or a pause of the observer: verdicts stand until probes have
- * had three intervals to say otherwise. If the clock was set back meanwhile, what World remembers
- * moves back with it, so that ages and holds stay what they were.
+ * After a start from a persisted World, or a pause of the observer: verdicts stand until probes
+ * have had three intervals to say otherwise. If the clock was set back meanwhile, what World
+ * remembers moves back with it, so that ages and holds stay what they were.
  */
 export function resume(world: World, nowMs: number): World {
   const resumed = { ...world, at: nowMs, nextAt: 0, watchedSince: nowMs };

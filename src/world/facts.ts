@@ -1,7 +1,7 @@
 /**
- * What step.ts needs to know of a policy, as typed arrays by endpoint, pool and service, so that the
- * work for one probe result touches no objects. Derived from a Policy once and remembered with it:
- * a cache, not a state - the same policy always gives the same facts.
+ * What step.ts needs to know of a policy, as typed arrays by endpoint, pool and service, so that
+ * the work for one probe result touches no objects. Derived from a Policy once and remembered with
+ * it: a cache, not a state - the same policy always gives the same facts.
  */
 import { assert } from "../errors.ts";
 import type { Plan, Policy } from "../policy/policy.ts";

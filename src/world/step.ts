@@ -31,8 +31,9 @@ interface Run {
 }
 
 /**
- * The World after `events`, at `nowMs`. An event earlier than the World's time happens at that time,
- * one later than `nowMs` at `nowMs`: a clock that goes back must be handled by carry.ts `resume`.
+ * The World after `events`, at `nowMs`. An event earlier than the World's time happens at that
+ * time, one later than `nowMs` at `nowMs`: a clock that goes back must be handled by carry.ts
+ * `resume`.
  */
 export function step(
   policy: Policy,

@@ -1,7 +1,7 @@
 /**
- * Targets of overrides: text -> the endpoints and pools it means under one policy. The stored form is
- * `region:fra`, `service:shop`, `pool:shop/fra`, `endpoint:shop/fra/192.0.2.1`; people may leave the
- * kind out where that is not ambiguous. A name the policy does not have is no error of a stored
+ * Targets of overrides: text -> the endpoints and pools it means under one policy. The stored form
+ * is `region:fra`, `service:shop`, `pool:shop/fra`, `endpoint:shop/fra/192.0.2.1`; people may leave
+ * the kind out where that is not ambiguous. A name the policy does not have is no error of a stored
  * override (a revision may bring it back) but is one of a command.
  */
 import { nearestOf } from "../lib/did-you-mean.ts";

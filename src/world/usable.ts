@@ -1,7 +1,8 @@
 /**
- * Which endpoints are usable, and which were when their service last had any: the column `lastGood`.
- * Usable is the condition `up` of docs/steering.md step 3, for endpoints that take part. While a
- * service has a usable endpoint, `lastGood` marks exactly those; when the last one goes, it stays.
+ * Which endpoints are usable, and which were when their service last had any: the column
+ * `lastGood`. Usable is the condition `up` of docs/steering.md step 3, for endpoints that take
+ * part. While a service has a usable endpoint, `lastGood` marks exactly those; when the last one
+ * goes, it stays.
  */
 import type { Draft } from "./draft.ts";
 import { forced, verdict } from "./world.ts";

@@ -1,8 +1,8 @@
 /**
  * World: what is true now. Typed columns indexed by the endpoints, pools and services of one policy
  * revision; written only by step.ts in the observer, published to the fronts, read by steer/.
- * All history lives here (flap counters, hold, ramp, overrides, last-good), so that a decision needs
- * nothing but (Policy, World). Times are milliseconds since the epoch; 0 means never.
+ * All history lives here (flap counters, hold, ramp, overrides, last-good), so that a decision
+ * needs nothing but (Policy, World). Times are milliseconds since the epoch; 0 means never.
  */
 
 /** Verdict of the monitors on an endpoint. `disabled` means it has no monitor and counts as up. */

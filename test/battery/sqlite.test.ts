@@ -1,3 +1,4 @@
+/** The store's battery against the embedded store. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -7,7 +7,9 @@ import type { Socket } from "node:net";
 import type { Entropy } from "../../lib/entropy.ts";
 import { limits } from "../../limits.ts";
 
-/** From now on, where node:http would destroy the socket after the last response, it ends gently. */
+/**
+ * From now on, where node:http would destroy the socket after the last response, it ends gently.
+ */
 export function endGently(socket: Socket, options: { readonly entropy: Entropy }): void {
   socket.destroySoon = () => {
     const start = socket.bytesRead;

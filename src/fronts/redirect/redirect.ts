@@ -1,7 +1,7 @@
 /**
- * The redirect front's answer, pure: facts of a request -> facts of a response. Called by server.ts.
- * Who serves is decided by steer/, as on every front. The authority of a Location always comes from
- * configuration; of the request only path and query go into it, byte for byte.
+ * The redirect front's answer, pure: facts of a request -> facts of a response. Called by
+ * server.ts. Who serves is decided by steer/, as on every front. The authority of a Location always
+ * comes from configuration; of the request only path and query go into it, byte for byte.
  *
  * | request | answer |
  * |---|---|

@@ -1,8 +1,8 @@
 /**
  * The redirect front: node:http around redirect(). Started by parts/redirect.ts with the first
  * snapshot, given every later one by setSnapshot(), which takes effect between two requests. Every
- * request is answered from its head alone; connections, heads, idleness and the bytes of a body that
- * are thrown away are bounded.
+ * request is answered from its head alone; connections, heads, idleness and the bytes of a body
+ * that are thrown away are bounded.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";

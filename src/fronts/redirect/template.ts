@@ -1,7 +1,8 @@
 /**
- * A service's redirect template and a chosen endpoint -> an origin such as `https://fra.example.com`.
- * Everything in it comes from configuration, or is an address; the result is checked all the same,
- * so that no name can ever end the authority early. Called by redirect.ts.
+ * A service's redirect template and a chosen endpoint -> an origin such as
+ * `https://fra.example.com`. Everything in it comes from configuration, or is an address; the
+ * result is checked all the same, so that no name can ever end the authority early. Called by
+ * redirect.ts.
  */
 import { formatAddress, wordsOfBytes } from "../../lib/ip.ts";
 import type { Endpoint, EndpointIndex, Policy, Pool, Service } from "../../policy/policy.ts";
