@@ -67,8 +67,30 @@ export interface Table {
 }
 
 export function buildTable(policy: Policy, world: World): Table {
+  const table = emptyTable(policy, world);
+  for (let pool = 0; pool < policy.pools.length; pool++) {
+    updateRow(table, { policy, world, pool: pool as PoolIndex });
+  }
+  for (let service = 0; service < policy.services.length; service++) {
+    updateColumn(table, { policy, world, service: service as ServiceIndex });
+  }
+  return table;
+}
+
+/** A table that answers for one service only: for explain.ts, which asks once. */
+export function buildServiceTable(policy: Policy, world: World, service: ServiceIndex): Table {
+  const table = emptyTable(policy, world);
+  const { firstPool = 0, poolCount = 0 } = policy.services[service] ?? {};
+  for (let pool = firstPool; pool < firstPool + poolCount; pool++) {
+    updateRow(table, { policy, world, pool: pool as PoolIndex });
+  }
+  updateColumn(table, { policy, world, service });
+  return table;
+}
+
+function emptyTable(policy: Policy, world: World): Table {
   assert(world.policyDigest === policy.digest, "policy and world belong together");
-  const table: Table = {
+  return {
     policyDigest: policy.digest,
     generation: world.generation,
     columns: [],
@@ -83,13 +105,6 @@ export function buildTable(policy: Policy, world: World): Table {
     wideRowArena: createArena(true),
     columnsByKey: new Map(),
   };
-  for (let pool = 0; pool < policy.pools.length; pool++) {
-    updateRow(table, { policy, world, pool: pool as PoolIndex });
-  }
-  for (let service = 0; service < policy.services.length; service++) {
-    updateColumn(table, { policy, world, service: service as ServiceIndex });
-  }
-  return table;
 }
 
 /**

@@ -11,7 +11,7 @@ import { compile } from "../../src/policy/compile.ts";
 import { printPolicy } from "../../src/policy/print.ts";
 import { smallWorld } from "../support/geography-fixture.ts";
 
-const folder = new URL("policy/", import.meta.url);
+const folder = new URL("../golden/policy/", import.meta.url);
 const update = process.argv.includes("--update");
 
 function compiled(name: string): string {

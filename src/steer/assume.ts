@@ -1,0 +1,50 @@
+/**
+ * Worlds that are not: a region's endpoints down, or drained, for `explain --down` and for whoever
+ * asks what would be. Everything else stays as it is; the World given is not touched.
+ */
+import type { EndpointIndex, Policy } from "../policy/policy.ts";
+import { Draft } from "../world/draft.ts";
+import { recountUsable } from "../world/usable.ts";
+import { forced, verdict, type World } from "../world/world.ts";
+
+/** Names of regions that the policy does not have. */
+export function unknownRegions(policy: Policy, regionNames: readonly string[]): readonly string[] {
+  return regionNames.filter((name) => !policy.regions.some((region) => region.name === name));
+}
+
+/**
+ * Every monitored endpoint of the regions is down. One without a monitor stays up, as it would be
+ * believed to be, and so does one that is forced up.
+ */
+export function assumeDown(world: World, policy: Policy, regionNames: readonly string[]): World {
+  return assume(world, policy, regionNames, (draft, row) => {
+    if (draft.endpoints.verdict[row] !== verdict.disabled) draft.own("verdict")[row] = verdict.down;
+  });
+}
+
+/** Every endpoint of the regions is drained by the operator. */
+export function assumeDrained(world: World, policy: Policy, regionNames: readonly string[]): World {
+  return assume(world, policy, regionNames, (draft, row) => {
+    draft.own("forced")[row] = forced.drain;
+  });
+}
+
+function assume(
+  world: World,
+  policy: Policy,
+  regionNames: readonly string[],
+  change: (draft: Draft, row: EndpointIndex) => void,
+): World {
+  const draft = new Draft(policy, world);
+  const services = new Set<number>();
+  for (const pool of policy.pools) {
+    const region = policy.regions[pool.region];
+    if (region === undefined || !regionNames.includes(region.name)) continue;
+    services.add(pool.service);
+    for (let k = 0; k < pool.endpointCount; k++) {
+      change(draft, (pool.firstEndpoint + k) as EndpointIndex);
+    }
+  }
+  for (const service of services) recountUsable(draft, service);
+  return draft.world({ nextAt: world.nextAt, published: false });
+}
