@@ -61,6 +61,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   say("info", `starts ${partNames.join(", ")} in ${stateDir}`);
   for (const part of parts.values()) part.start();
   let status = await orders.ended;
+  for (const part of parts.values()) part.retire();
   await drainInOrder(parts, say);
   if (orders.impatient()) status = serveStatus.failed;
   orders.close();
@@ -140,7 +141,8 @@ function createPart(
       tellControl(parts);
     },
     onFatal(problems) {
-      for (const problem of problems) say("error", formatProblem(problem));
+      // The part has logged each of them.
+      say("error", `${name} cannot do its work: ${problems.length} problems`);
       // A part that has served comes back by itself; one that never could is the operator's to
       // cure.
       if (!wasReady) orders.end(serveStatus.failed);

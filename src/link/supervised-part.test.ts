@@ -202,3 +202,12 @@ void test("SupervisedPart.kill() ends a drain at once", async () => {
   await drained;
   assert.equal(child(1).killed, true);
 });
+
+void test("SupervisedPart.retire() lets it run, and does not start it again", () => {
+  const { part, child, children, entropy } = supervised();
+  part.retire();
+  assert.equal(child(1).killed, false);
+  child(1).events.onEnd("exit 1");
+  entropy.advance(60_000);
+  assert.equal(children.length, 1);
+});

@@ -102,12 +102,17 @@ export class SupervisedPart {
     };
   }
 
+  /** From now on an end is the end. */
+  retire(): void {
+    this.#ending = true;
+    this.#restart?.cancel();
+  }
+
   /**
    * Asks it to finish, kills it after `withinMs`; done when it is gone. It is not started again.
    */
   async drain(withinMs: number): Promise<void> {
-    this.#ending = true;
-    this.#restart?.cancel();
+    this.retire();
     if (this.#child === undefined) return;
     const { name, entropy, onChange, onLog } = this.#options;
     this.#state = "draining";
@@ -124,8 +129,7 @@ export class SupervisedPart {
 
   /** Kills it now; `drain` is then done at once. */
   kill(): void {
-    this.#ending = true;
-    this.#restart?.cancel();
+    this.retire();
     this.#child?.kill("SIGKILL");
   }
 
