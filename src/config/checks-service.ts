@@ -29,7 +29,7 @@ export function checkService(checks: ServiceChecks): void {
 
 const kinds = ["http", "https", "tcp"] as const;
 /** Which keys of `check` mean something for which kinds. */
-const kindsOfKey = {
+export const kindsOfCheckKey = {
   host: ["http", "https"],
   sni: ["https"],
   verify: ["https"],
@@ -54,7 +54,7 @@ function checkMonitor(checks: ServiceChecks): void {
     const hint = "remove one of the two";
     checks.report({ code: "config.conflict", path: [...path, second], message, hint, at: "key" });
   } else {
-    for (const [key, allowed] of Object.entries(kindsOfKey)) {
+    for (const [key, allowed] of Object.entries(kindsOfCheckKey)) {
       if (raw[key] === undefined || (allowed as readonly string[]).includes(kind)) continue;
       const message = `\`${key}\` means nothing for \`${kind}\``;
       const hint = `remove it, or use ${allowed.map((each) => `\`${each}\``).join(" or ")}`;

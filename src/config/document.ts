@@ -55,8 +55,11 @@ export function readDocument(source: Source): ConfigDocument {
   };
   const problems: DocumentProblem[] = [];
   const fail = (code: ProblemCode, offset: number, message: string, hint: string): void => {
-    if (problems.length >= limits.yamlErrorsMax) return;
-    problems.push({ code, place: placeAt(offset), path: [], message, hint });
+    const place = placeAt(offset);
+    // What follows on the same line is an echo of the first.
+    if (problems.length >= limits.yamlErrorsMax || problems.at(-1)?.place.line === place.line)
+      return;
+    problems.push({ code, place, path: [], message, hint });
   };
   const nothing = { file: source.file, value: undefined, locate: () => placeAt(0) };
 

@@ -7,6 +7,7 @@ import type { z } from "zod";
 import type { ProblemCode } from "../errors.ts";
 import { nearestOf } from "../lib/did-you-mean.ts";
 import type { Path } from "./document.ts";
+import { offeredPrefix } from "./unsupported.ts";
 import { quote } from "./values.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -43,7 +44,7 @@ function findingsOfIssue(issue: Issue, base: Path): Finding[] {
     case "invalid_type":
       return [wrongType(issue.input, path, [issue.expected])];
     case "invalid_value":
-      return [wrongWord(issue.input, path, issue.values.map(String))];
+      return [wrongWord(issue, path, [])];
     case "too_small":
     case "too_big":
       return [outOfRange(issue, path)];
@@ -83,13 +84,10 @@ function findingsOfUnion(issue: UnionIssue, path: Path): Finding[] {
   const fitting = branches.filter((branch) => !isMismatch(branch));
   if (fitting.length === 0) {
     const flat = branches.flatMap(flattenMismatch);
-    const words = flat.flatMap((each) => (each.code === "invalid_value" ? each.values : []));
-    const input = flat[0]?.input ?? issue.input;
-    if (typeof input === "string" && words.length > 0) {
-      return [wrongWord(input, path, words.map(String))];
-    }
-    const expected = flat.flatMap((each) => (each.code === "invalid_type" ? [each.expected] : []));
-    return [wrongType(input, path, expected)];
+    const kinds = flat.flatMap((each) => (each.code === "invalid_type" ? [each.expected] : []));
+    const word = flat.find((each) => each.code === "invalid_value");
+    if (word !== undefined && typeof word.input === "string") return [wrongWord(word, path, kinds)];
+    return [wrongType(flat[0]?.input ?? issue.input, path, kinds)];
   }
   const best = fitting.reduce((a, b) => (costOf(b) < costOf(a) ? b : a));
   const unknown = best.filter(
@@ -100,7 +98,20 @@ function findingsOfUnion(issue: UnionIssue, path: Path): Finding[] {
   const known = new Set(fitting.flatMap(rootKeys));
   const rest = best.filter((each) => !unknown.includes(each) && !isMissingAtRoot(each));
   const keys = unknown.flatMap((each) => (each.code === "unrecognized_keys" ? each.keys : []));
-  return [...keys.map((key) => unknownKey(key, path, [...known])), ...findingsOf(rest, path)];
+  const own = new Set(rootKeys(best));
+  return [...keys.map((key) => strangeKey(key, path, { known, own })), ...findingsOf(rest, path)];
+}
+
+/** A key of another form than the one chosen is not unknown, but out of place. */
+function strangeKey(
+  key: string,
+  path: Path,
+  keys: { readonly known: ReadonlySet<string>; readonly own: ReadonlySet<string> },
+): Finding {
+  if (!keys.known.has(key)) return unknownKey(key, path, [...keys.known]);
+  const message = `\`${key}\` cannot stand beside ${[...keys.own].map((own) => `\`${own}\``).join(", ")}`;
+  const hint = "remove one of the two";
+  return { code: "config.conflict", path: [...path, key], message, hint, at: "key" };
 }
 
 function rootKeys(branch: readonly Issue[]): string[] {
@@ -139,10 +150,12 @@ function costOf(branch: readonly Issue[]): number {
   for (const issue of branch) {
     const weight = 1 / (issue.path.length + 1);
     if (issue.code === "unrecognized_keys") cost += 10 * issue.keys.length * weight;
-    else if (issue.code === "invalid_key") cost += 11;
-    else if (issue.code === "invalid_union") cost += Math.min(...issue.errors.map(costOf)) * weight;
+    else if (issue.code === "invalid_key") cost += 10.5;
     else if (isMismatch([issue])) cost += 10;
-    else cost += weight;
+    else if (issue.code === "invalid_union") {
+      const fitting = issue.errors.filter((nested) => !isMismatch(nested));
+      cost += (fitting.length === 0 ? 10 : Math.min(...fitting.map(costOf))) * weight;
+    } else cost += weight;
   }
   return cost;
 }
@@ -159,20 +172,26 @@ const kindWords: Readonly<Record<string, string>> = {
 };
 
 export function wrongType(input: unknown, path: Path, kinds: readonly string[]): Finding {
-  const words = [...new Set(kinds.map((kind) => kindWords[kind] ?? kind))];
-  const expected = `${words.slice(0, -1).join(", ")}${words.length > 1 ? " or " : ""}${words.at(-1) ?? "something else"}`;
-  if (input === undefined || input === null) {
-    const key = String(path.at(-1) ?? "");
-    const absent = input === undefined;
-    return {
-      code: "config.missing",
-      path,
-      message: absent ? `\`${key}\` is not written` : `nothing is written for \`${key}\``,
-      hint: absent ? `add \`${key}:\` with ${expected}` : `write ${expected}, or remove the key`,
-      at: "key",
-    };
+  const expected = eitherOf(kinds.map((kind) => kindWords[kind] ?? kind));
+  if (input !== undefined && input !== null) {
+    return invalid(path, `expected ${expected}, got ${describe(input)}`, typeHint(input, kinds));
   }
-  return invalid(path, `expected ${expected}, got ${describe(input)}`, typeHint(input, kinds));
+  const key = String(path.at(-1) ?? "");
+  const absent = input === undefined;
+  const what = expected === "text" ? "" : ` with ${expected}`;
+  return {
+    code: "config.missing",
+    path,
+    message: absent ? `\`${key}\` is not written` : `nothing is written for \`${key}\``,
+    hint: absent ? `add \`${key}:\`${what}` : `write ${expected}, or remove the key`,
+    at: "key",
+  };
+}
+
+function eitherOf(words: readonly string[]): string {
+  const unique = [...new Set(words)];
+  const last = unique.pop() ?? "something else";
+  return unique.length === 0 ? last : `${unique.join(", ")} or ${last}`;
 }
 
 function typeHint(input: unknown, kinds: readonly string[]): string {
@@ -184,13 +203,28 @@ function typeHint(input: unknown, kinds: readonly string[]): string {
   return "";
 }
 
-function wrongWord(input: unknown, path: Path, words: readonly string[]): Finding {
-  const near = typeof input === "string" ? nearestOf(input, words) : undefined;
-  const choice =
-    words.length === 1 ? `expected ${words[0]}` : `expected one of ${words.join(", ")}`;
+/** `kinds` are other forms the value may have. Words that are refused are not offered. */
+function wrongWord(
+  issue: z.core.$ZodIssueInvalidValue,
+  path: Path,
+  kinds: readonly string[],
+): Finding {
+  const { input } = issue;
+  const words = issue.values.map(String);
   if (input === undefined || input === null) return wrongType(input, path, words);
-  const hint = near === undefined ? "" : `did you mean \`${near}\`?`;
-  return invalid(path, `${choice}, got ${describe(input)}`, hint);
+  const offered = issue.message.startsWith(offeredPrefix)
+    ? issue.message.slice(offeredPrefix.length).split(" ")
+    : words;
+  const forms = kinds.filter((kind) => kind !== "string").map((kind) => kindWords[kind] ?? kind);
+  const near = typeof input === "string" ? nearestOf(input, words) : undefined;
+  const quoted = typeof input === "string" && issue.values.some((each) => typeof each !== "string");
+  const hint = quoted && near === input ? "remove the quotes" : `did you mean \`${near}\`?`;
+  const expected = eitherOf([...offered, ...forms]);
+  return invalid(
+    path,
+    `expected ${expected}, got ${describe(input)}`,
+    near === undefined ? "" : hint,
+  );
 }
 
 function outOfRange(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig, path: Path): Finding {

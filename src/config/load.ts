@@ -34,7 +34,7 @@ export interface LoadedConfig {
   readonly config: Config;
   /** Warnings. */
   readonly problems: readonly Problem[];
-  /** SHA-256 (hex) of the long form: equal for texts that mean the same. */
+  /** SHA-256 (hex) of the long form without `zone`: equal for texts that mean the same. */
   readonly digest: string;
   /** The operator's own values, all files together. */
   readonly written: Readonly<Record<string, unknown>>;
@@ -68,7 +68,7 @@ export function loadConfig(sources: readonly Source[]): LoadResult {
     ok: true,
     config,
     problems: found,
-    digest: sha256(new TextEncoder().encode(canonicalJson(config))),
+    digest: sha256(new TextEncoder().encode(canonicalJson({ ...config, zone: undefined }))),
     written: merged.value,
     placeOf(path) {
       const steps = pathOf(path, merged.value);
@@ -161,7 +161,8 @@ function finish(draft: ConfigDraft, services: readonly ServiceChecks[]): Config 
   const zones = Object.fromEntries(draft.zones.map(({ apex, zone }) => [apex, zone as ZoneConfig]));
   const named = services.map((checks): [string, ServiceConfig] => {
     const service = checks.service as ServiceConfig;
-    return [checks.name, { ...service, names: namesOf(checks).map(({ name }) => name) }];
+    const names = namesOf(checks).map(({ name }) => name);
+    return [checks.name, Object.assign({ names }, service, { names })];
   });
   return {
     ...(draft.top as Config),

@@ -151,7 +151,10 @@ const endpointLong = object(endpointShape).transform((long, context): EndpointCo
     context.addIssue({
       code: "custom",
       message: "needs `ipv4`, `ipv6` or both, or else `host`",
-      params: { code: addressed ? "config.conflict" : "config.missing" },
+      params: {
+        code: addressed ? "config.conflict" : "config.missing",
+        hint: addressed ? "remove one of the two" : "add the address it serves on",
+      },
     });
   }
   if (long.cname && long.host === undefined) {
@@ -159,7 +162,7 @@ const endpointLong = object(endpointShape).transform((long, context): EndpointCo
       code: "custom",
       message: "`cname` needs a `host`",
       path: ["cname"],
-      params: { code: "config.conflict" },
+      params: { code: "config.conflict", hint: "remove it, or name the host to point to" },
     });
   }
   const { capacity: _, ...rest } = long;

@@ -3,7 +3,7 @@
  * control/ before loadConfig. A folder is read as all its *.yaml and *.yml, sorted, not its
  * subfolders; a limit is checked before the bytes are read.
  */
-import { open, readdir, stat } from "node:fs/promises";
+import { constants, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Problem, ProblemCode } from "../errors.ts";
 import { limits } from "../limits.ts";
@@ -80,7 +80,8 @@ async function readSource(file: string): Promise<Read> {
     problem: problemAt(file, code, { message, hint }),
   });
   try {
-    await using handle = await open(file, "r");
+    // Without O_NONBLOCK, opening a pipe waits for somebody to write into it.
+    await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     const found = await handle.stat();
     if (!found.isFile()) return fail("file.unreadable", "is not a regular file", "name a file");
     if (found.size > limits.configFileBytesMax) {

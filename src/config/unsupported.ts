@@ -77,7 +77,7 @@ export type UnsupportedWord = keyof typeof unsupported;
 /** What a refused word adds to its zod issue; problems.ts reads it. */
 export const unsupportedParams = {
   code: "config.unsupported",
-  hint: "remove it; `rhumb check --help` and docs/configuration.md list what works today",
+  hint: "remove it; docs/configuration.md says what works today",
 } as const;
 
 export function unsupportedMessage(word: UnsupportedWord): string {
@@ -94,13 +94,17 @@ export function later(word: UnsupportedWord) {
     .describe(`Not supported yet. ${unsupported[word]}`);
 }
 
+/** Before the words an operator may choose from, in the message of the issue; see issues.ts. */
+export const offeredPrefix = "offered: ";
+
 /** One of several words, some of which are refused. */
 export function oneOf<const Now extends readonly string[], const Later extends readonly string[]>(
   now: Now,
   refused: Later,
   path: string,
 ) {
-  return z.enum([...now, ...refused]).superRefine((value, context) => {
+  const error = () => `${offeredPrefix}${now.join(" ")}`;
+  return z.enum([...now, ...refused], { error }).superRefine((value, context) => {
     if (refused.includes(value)) refuse(`${path}=${value}` as UnsupportedWord, context);
   });
 }

@@ -1,0 +1,144 @@
+/** A configuration and what `--effective` prints of it are the same configuration. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import { stringify } from "yaml";
+import { formatProblem } from "../errors.ts";
+import { effective, formatEffective } from "./effective.ts";
+import { type LoadedConfig, loadConfig } from "./load.ts";
+
+function loadText(text: string): LoadedConfig {
+  const result = loadConfig([{ file: "f.yaml", text }]);
+  assert.ok(result.ok, `${result.problems.map(formatProblem).join("\n")}\n${text}`);
+  return result;
+}
+
+const regions = ["ams", "fra", "iad"] as const;
+const duration = fc.constantFrom("0s", "30s", "1.5m", "1h");
+const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+const check = fc.oneof(
+  fc.record(
+    {
+      https: fc.constant("/healthz"),
+      host: fc.constant("a.example"),
+      verify: fc.boolean(),
+      status: fc.constantFrom<unknown>(200, "200-299", [200, "301-302"]),
+      interval: fc.constantFrom("2s", "1500ms"),
+      up: fc.integer({ min: 1, max: 100 }),
+    },
+    { requiredKeys: ["https"] },
+  ),
+  fc.constant({ tcp: true, port: 443 }),
+);
+const endpoint = (n: number) =>
+  fc.constantFrom<unknown>(
+    `192.0.2.${n}`,
+    `[2001:db8::${n}]:8080`,
+    `h${n}.example:80`,
+    { ipv4: `192.0.2.${n}`, ipv6: `2001:db8::${n}`, weight: 0 },
+    { host: `h${n}.example`, cname: false },
+  );
+const list = fc.tuple(endpoint(1), endpoint(2), endpoint(3));
+const pool = fc.oneof(endpoint(1), list, fc.record({ blue: endpoint(1), green: list }));
+const steer = fc.constantFrom<unknown>(
+  "nearest",
+  ["fra", ["ams", "iad"]],
+  { order: [["fra", "ams", "iad"]] },
+  { weights: { fra: 1, ams: 2, iad: 0 } },
+  { nearest: { candidates: 2 } },
+  { rules: [{ when: 'country == "DE"', steer: ["fra"] }, { steer: "nearest" }] },
+);
+const service = fc.record({
+  check: optional(check),
+  endpoints: fc.record({ ams: pool, fra: pool, iad: pool }),
+  steer: optional(steer),
+  residency: optional(fc.constantFrom<unknown>({ only: "EU" }, { only: ["EU", "DE"] })),
+  fallback: optional(
+    fc.oneof(
+      fc.constantFrom("refuse", "last-good"),
+      fc.record({
+        fixed: fc.record({ region: fc.constant("fra"), endpoints: pool.filter(isPlain) }),
+      }),
+    ),
+  ),
+  failback: optional(fc.record({ hold: duration, ramp: duration }, { requiredKeys: [] })),
+  ttl: optional(fc.oneof(duration, fc.record({ min: fc.constant("10s"), max: fc.constant("1h") }))),
+  key: optional(fc.constantFrom("query", "client")),
+  answers: optional(fc.integer({ min: 1, max: 8 })),
+  records: optional(fc.constant([{ type: "TXT", data: "a", ttl: "5m" }])),
+});
+const config = fc.record({
+  version: fc.constant(1),
+  zone: fc.constant("a.example"),
+  zones: optional(fc.constant({ "b.example": { soa: { minimum: "90s" }, ns: "ns.c.example" } })),
+  listen: optional(fc.constantFrom<unknown>({ metrics: "off" }, { dns: "[::]:53" })),
+  geo: optional(fc.constant({ overrides: [{ cidr: "192.0.2.0/24", at: [1, 2] }] })),
+  regions: fc.constant(
+    Object.fromEntries(regions.map((name) => [name, { at: "FRA", in: ["EU", "DE"] }])),
+  ),
+  services: fc.record({ one: service, two: service }),
+});
+
+function isPlain(value: unknown): boolean {
+  return typeof value === "string" || Array.isArray(value) || !("blue" in (value as object));
+}
+
+function textOf(value: unknown): string {
+  return stringify(JSON.parse(JSON.stringify(value)), { aliasDuplicateObjects: false });
+}
+
+test("formatEffective() prints a configuration of the same digest, all of it written", () => {
+  fc.assert(
+    fc.property(config, (value) => {
+      const before = loadText(textOf(value));
+      const printed = formatEffective(effective(before));
+      const after = loadText(printed);
+      assert.equal(after.digest, before.digest, printed);
+      assert.deepEqual(effective(after).defaults, [], printed);
+      assert.deepEqual(effective(after).value, effective(before).value);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("effective() names what was not written, and nothing else", () => {
+  const { defaults } = effective(
+    loadText(
+      textOf({
+        version: 1,
+        zone: "a.example",
+        listen: { dns: [], metrics: "off" },
+        regions: { fra: { at: "FRA", in: "EU", labels: {} } },
+        services: {
+          one: {
+            names: "a.example",
+            endpoints: { fra: { ipv4: "192.0.2.1", cname: false } },
+            ttl: "30s",
+            failback: { hold: "1m" },
+          },
+        },
+      }),
+    ),
+  );
+  const paths = defaults.map((path) => path.join("."));
+  assert.deepEqual(paths.filter((path) => path.startsWith("services")).sort(), [
+    "services.one.answers",
+    "services.one.endpoints.fra.0.weight",
+    "services.one.failback.ramp",
+    "services.one.failback.resume",
+    "services.one.fallback",
+    "services.one.key",
+    "services.one.minimum",
+    "services.one.records",
+    "services.one.steer",
+  ]);
+  assert.deepEqual(paths.filter((path) => !path.startsWith("services")).sort(), [
+    "geo.database",
+    "geo.overrides",
+    "listen.redirect",
+    "trustedProxies",
+    "zones.a.example.ns",
+    "zones.a.example.records",
+    "zones.a.example.ttl",
+  ]);
+});
