@@ -1,6 +1,7 @@
 /**
  * Addresses as an operator writes them -> one canonical form. Called by schema.ts while it parses.
- * One text never means two addresses: lib/ip.ts is strict, and a host name cannot look like an address.
+ * One text never means two addresses: lib/ip.ts is strict, and a host name cannot look like an
+ * address.
  */
 import { formatAddress, formatPrefix, parseAddress, parsePrefix } from "../lib/ip.ts";
 
@@ -28,7 +29,10 @@ function canonicalOf(text: string, family: 4 | 6): string | undefined {
 
 const hostLabel = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
-/** A host name in lower case without its final dot, or undefined. All-numeric last labels are no names. */
+/**
+ * A host name in lower case without its final dot, or undefined. All-numeric last labels are no
+ * names.
+ */
 export function canonicalHost(text: string): string | undefined {
   const name = text.toLowerCase().replace(/\.$/, "");
   if (name.length === 0 || name.length > 253) return undefined;
@@ -70,7 +74,9 @@ function withPort(address: Target, text: string | undefined): Target | undefined
   return port >= 1 && port <= 65_535 ? { ...address, port } : undefined;
 }
 
-/** How an endpoint is printed and named in overrides: `192.0.2.1:80`, `[2001:db8::1]:80`, `h:80`. */
+/**
+ * How an endpoint is printed and named in overrides: `192.0.2.1:80`, `[2001:db8::1]:80`, `h:80`.
+ */
 export function formatTarget(address: Target): string {
   const port = address.port === undefined ? "" : `:${address.port}`;
   if (address.host !== undefined) return `${address.host}${port}`;

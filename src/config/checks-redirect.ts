@@ -1,6 +1,6 @@
 /**
- * Redirect targets: each leads to a region's own host, never back to a name that redirects. Called by
- * load.ts over all services, since one may redirect to another.
+ * Redirect targets: each leads to a region's own host, never back to a name that redirects. Called
+ * by load.ts over all services, since one may redirect to another.
  */
 
 import { canonicalHost } from "./address.ts";

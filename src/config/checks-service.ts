@@ -1,6 +1,6 @@
 /**
- * One service: its check, endpoints, standby, residency, fallback, lifetimes and redirect. Called by
- * load.ts for each service, whatever is wrong with its neighbours.
+ * One service: its check, endpoints, standby, residency, fallback, lifetimes and redirect. Called
+ * by load.ts for each service, whatever is wrong with its neighbours.
  */
 import { limits } from "../limits.ts";
 import { formatTarget } from "./address.ts";

@@ -1,8 +1,8 @@
 /**
- * Steering: references, order of rules, plans that lead nowhere. Called by load.ts for each service,
- * on `steer` as written, so that one invalid rule does not hide what is wrong with the next. What
- * `when` means is compiled in policy/; here only words that are refused and rules in each other's
- * shadow are found.
+ * Steering: references, order of rules, plans that lead nowhere. Called by load.ts for each
+ * service, on `steer` as written, so that one invalid rule does not hide what is wrong with the
+ * next. What `when` means is compiled in policy/; here only words that are refused and rules in
+ * each other's shadow are found.
  */
 import { limits } from "../limits.ts";
 import type { ServiceChecks } from "./checks.ts";

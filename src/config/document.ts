@@ -42,7 +42,7 @@ export interface ConfigDocument {
    * Where the value at a path stands, or as much of the path as exists. A block mapping or list is
    * shown at its key, since its own first line is somebody else's; `key` asks for the key always.
    */
-  locate(path: Path, want?: "key" | "value"): Place;
+  readonly locate: (path: Path, want?: "key" | "value") => Place;
 }
 
 type CstToken = ReturnType<Parser["parse"]> extends Iterable<infer Token> ? Token : never;
@@ -230,14 +230,16 @@ class ValueReader {
 function keyText(item: Pair): string | undefined {
   const { key } = item;
   if (!isScalar(key) || key.value === null) return undefined;
-  return typeof key.value === "string" ? key.value : (key.source ?? String(key.value));
+  return typeof key.value === "string" ? key.value : key.source;
 }
 
 function offsetOfNode(node: unknown): number {
   return (node as Partial<Node> | null)?.range?.[0] ?? 0;
 }
 
-/** Answers `locate`; each mapping asked about is indexed once, since some hold thousands of keys. */
+/**
+ * Answers `locate`; each mapping asked about is indexed once, since some hold thousands of keys.
+ */
 function locator(
   contents: Node | null,
   targets: ReadonlyMap<Alias, Node>,

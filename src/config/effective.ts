@@ -1,7 +1,7 @@
 /**
- * `rhumb check --effective`: the whole configuration in its long form, with `# default` beside every
- * value the operator did not write. The text is a configuration itself: loading it again gives the
- * same digest. Called by cli/ with what loadConfig returned.
+ * `rhumb check --effective`: the whole configuration in its long form, with `# default` beside
+ * every value the operator did not write. The text is a configuration itself: loading it again
+ * gives the same digest. Called by cli/ with what loadConfig returned.
  */
 import { Document, isCollection, isScalar, isSeq, visit } from "yaml";
 import { kindsOfCheckKey } from "./checks-service.ts";

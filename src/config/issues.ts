@@ -78,7 +78,9 @@ export function unknownKey(key: string, parent: Path, known: readonly string[]):
   };
 }
 
-/** The best branch of a union speaks; when none fits at all, they say together what was expected. */
+/**
+ * The best branch of a union speaks; when none fits at all, they say together what was expected.
+ */
 function findingsOfUnion(issue: UnionIssue, path: Path): Finding[] {
   const branches = issue.errors.filter((branch) => branch.length > 0);
   const fitting = branches.filter((branch) => !isMismatch(branch));
@@ -243,7 +245,7 @@ function outOfRange(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig, pa
 /** A value as a message shows it. */
 export function describe(value: unknown): string {
   if (typeof value === "string") return quote(value);
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (value === null || value === undefined) return "nothing";
-  if (Array.isArray(value)) return "a list";
-  return typeof value === "object" ? "a mapping" : String(value);
+  return Array.isArray(value) ? "a list" : "a mapping";
 }

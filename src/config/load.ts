@@ -39,7 +39,7 @@ export interface LoadedConfig {
   /** The operator's own values, all files together. */
   readonly written: Readonly<Record<string, unknown>>;
   /** Where a dotted path stands, or as much of it as is written. */
-  placeOf(path: string): Place | undefined;
+  readonly placeOf: (path: string) => Place | undefined;
 }
 
 export type LoadResult =

@@ -19,7 +19,7 @@ export interface Merged {
   /** Written, but never as a mapping; reported here. */
   readonly broken: ReadonlySet<Section>;
   readonly problems: readonly Problem[];
-  locate(path: Path, want?: "key" | "value"): Place;
+  readonly locate: (path: Path, want?: "key" | "value") => Place;
 }
 
 export function mergeDocuments(documents: readonly ConfigDocument[]): Merged {

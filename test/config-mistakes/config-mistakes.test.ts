@@ -1,6 +1,6 @@
 /**
- * Any combination of the mistakes in mistakes.ts is reported: all of them, each on its own line, and
- * nothing else.
+ * Any combination of the mistakes in mistakes.ts is reported: all of them, each on its own line,
+ * and nothing else.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
