@@ -21,8 +21,8 @@ export type Slots = Uint8Array | Uint16Array;
 
 const slotCount = limits.slots;
 
-/** A prime, so that every step walks through all deviates. */
-const deviateCount = 16_381;
+/** A power of two, so that every odd step walks through all deviates. */
+const deviateCount = 16_384;
 const deviates = exponentialDeviates(deviateCount, 1);
 
 const everySlot = Uint16Array.from({ length: slotCount }, (_, slot) => slot);
@@ -113,9 +113,14 @@ function assign({ ids, quota, slots }: Assignment, out: Slots): void {
   }
   fillScores(ids, members, slots);
   const wanted = members.map((i) => quota[i] ?? 0);
+  if (members.length === 2) {
+    assignPair(length, wanted[0] ?? 0);
+    for (let s = 0; s < length; s++) out[slots[s]!] = members[owner[s]!]!;
+    return;
+  }
   const rates = Float64Array.from(wanted, (slotsWanted) => 1 / slotsWanted);
   const got = new Int32Array(members.length);
-  const rounds = members.length > 2 && members.length <= balanceMembersMax ? balanceRounds : 0;
+  const rounds = members.length <= balanceMembersMax ? balanceRounds : 0;
   for (let round = 0; ; round++) {
     assignRound({ length, rates, got });
     if (round === rounds || got.every((count, m) => count === wanted[m])) break;
@@ -127,19 +132,50 @@ function assign({ ids, quota, slots }: Assignment, out: Slots): void {
   for (let s = 0; s < length; s++) out[slots[s]!] = members[owner[s]!]!;
 }
 
+const buckets = 4096;
+const inBucket = new Uint16Array(buckets);
+
+/**
+ * Two members, as in most pools: the `quota` slots that lean most to the first. How far a slot leans,
+ * a / (a + b) of two exponential deviates, is spread evenly over 0 .. 1, so counting in buckets
+ * finds the bound but for the few in its bucket.
+ */
+function assignPair(length: number, quota: number): void {
+  inBucket.fill(0);
+  for (let s = 0; s < length; s++) {
+    const first = scores[s]!;
+    const lean = first / (first + scores[length + s]!);
+    loss[s] = lean;
+    inBucket[(lean * buckets) | 0]!++;
+  }
+  let bucket = 0;
+  let left = quota;
+  while (inBucket[bucket]! < left) left -= inBucket[bucket++]!;
+  let near = 0;
+  for (let s = 0; s < length; s++) {
+    if (((loss[s]! * buckets) | 0) === bucket) selected[near++] = loss[s]!;
+  }
+  const bound = nthSmallest(selected, near, left - 1);
+  for (let k = 0; k < near; k++) if (selected[k]! < bound) left--;
+  for (let s = 0; s < length; s++) {
+    const lean = loss[s]!;
+    // Of those on the bound, the first ones.
+    owner[s] = lean < bound || (lean === bound && left-- > 0) ? 0 : 1;
+  }
+}
+
 /** Member m's deviate for slot s stands in scores[m * length + s]. */
 function fillScores(ids: readonly number[], members: readonly number[], slots: Uint16Array): void {
   const length = slots.length;
   if (scores.length < members.length * length) scores = new Float32Array(members.length * length);
   for (let m = 0; m < members.length; m++) {
     const id = ids[members[m]!]!;
-    // Whole numbers below 2^31, and said to be: the remainder of a double is ten times as slow.
-    const step = (1 + (id % (deviateCount - 1))) | 0;
-    const offset = (Math.floor(id / (deviateCount - 1)) % deviateCount) | 0;
+    const step = ((id << 1) | 1) & (deviateCount - 1);
+    const offset = (id >>> 13) & (deviateCount - 1);
     const row = (m * length) | 0;
     for (let s = 0; s < length; s++) {
-      const at = (Math.imul(step, slots[s]! + 1) + offset) | 0;
-      scores[row + s] = deviates[at % deviateCount]!;
+      const at = (Math.imul(step, slots[s]!) + offset) & (deviateCount - 1);
+      scores[row + s] = deviates[at]!;
     }
   }
 }
