@@ -15,10 +15,12 @@ export function checkRedirects(services: readonly ServiceChecks[]): void {
   for (const checks of redirecting) checkRedirect(checks, own);
 }
 
-function checkRedirect(
-  checks: ServiceChecks,
-  own: readonly { readonly name: string; readonly service: string }[],
-): void {
+interface RedirectingName {
+  readonly name: string;
+  readonly service: string;
+}
+
+function checkRedirect(checks: ServiceChecks, own: readonly RedirectingName[]): void {
   const template = checks.service.redirect ?? "";
   const path = [...checks.path, "redirect"];
   const fault = templateFault(template);
@@ -27,14 +29,13 @@ function checkRedirect(
     checks.report({ code: "config.invalid", path, message: fault, hint });
     return;
   }
-  const regions = [...(checks.regions ?? [])];
-  if (!template.includes("{region}") && regions.length > 1) {
+  if (!template.includes("{") && (checks.regions?.size ?? 0) > 1) {
     const message = "the target is the same for every region";
     const hint = "put `{region}` into its host";
     checks.report({ code: "config.conflict", path, message, hint });
   }
-  for (const region of regions) {
-    const host = hostOf(template, region);
+  for (const words of endpointWords(checks)) {
+    const host = hostOf(template, words);
     const target = own.find(({ name }) => host !== undefined && covers(name, host));
     if (target === undefined) continue;
     checks.report({
@@ -47,12 +48,47 @@ function checkRedirect(
   }
 }
 
+/** What a template may hold; docs/redirect.md. */
+type Words = Readonly<Record<"region" | "pool" | "host" | "address" | "port", string>>;
+
+const sampleWords: Words = {
+  region: "region",
+  pool: "pool",
+  host: "host.example",
+  address: "192.0.2.1",
+  port: "8443",
+};
+
+/** The words for each endpoint that is valid; for a region without one, as far as they go. */
+function* endpointWords(checks: ServiceChecks): Generator<Words> {
+  const { endpoints = {} } = checks.service;
+  for (const region of checks.regions ?? []) {
+    yield { ...sampleWords, region, pool: region };
+    for (const [colour, pool] of Object.entries(endpoints[region] ?? {})) {
+      const name = colour === "" ? region : `${region}-${colour}`;
+      for (const { ipv4, ipv6, host, port } of pool ?? []) {
+        const address = ipv4 ?? `[${ipv6 ?? "::"}]`;
+        yield { region, pool: name, host: host ?? address, address, port: String(port ?? 443) };
+      }
+    }
+  }
+}
+
+function expand(template: string, words: Words): string {
+  return template.replace(/\{([a-z]+)\}/g, (whole, word: string) =>
+    Object.hasOwn(words, word) ? words[word as keyof Words] : whole,
+  );
+}
+
 function templateFault(template: string): string | undefined {
-  const rest = template.replaceAll("{region}", "region");
-  if (/[{}]/.test(rest)) return "`{region}` is the only word in braces it knows";
+  const rest = expand(template, sampleWords);
+  if (/[{}]/.test(rest)) {
+    const known = Object.keys(sampleWords).map((word) => `{${word}}`);
+    return `the words in braces are ${known.join(", ")}`;
+  }
   if (!/^https?:\/\//.test(rest)) return "must start with http:// or https://";
   const url = URL.parse(rest);
-  if (url === null || canonicalHost(url.hostname) === undefined) return "is no URL of a host name";
+  if (url === null || url.hostname === "") return "is no URL";
   if (url.username !== "" || url.password !== "") return "must not hold a user or password";
   if (!/^https?:\/\/[^/?#]+\/?$/.test(rest)) {
     return "must end after the host: the request's own path and query are kept";
@@ -60,8 +96,8 @@ function templateFault(template: string): string | undefined {
   return undefined;
 }
 
-function hostOf(template: string, region: string): string | undefined {
-  const host = URL.parse(template.replaceAll("{region}", region))?.hostname;
+function hostOf(template: string, words: Words): string | undefined {
+  const host = URL.parse(expand(template, words))?.hostname;
   return host === undefined ? undefined : canonicalHost(host);
 }
 

@@ -9,7 +9,7 @@ import type { ServiceChecks } from "./checks.ts";
 import { checkRegionReference, isInside, placeText, residencyOf } from "./checks.ts";
 import type { Path } from "./document.ts";
 import { isMapping } from "./draft.ts";
-import { type UnsupportedWord, unsupported, unsupportedParams } from "./unsupported.ts";
+import { laterConditionWords, unsupportedParams } from "./unsupported.ts";
 
 interface RegionAt {
   readonly region: string;
@@ -180,9 +180,7 @@ function checkWhen(
 function refusedWords(when: string): readonly string[] {
   const bare = when.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, '""');
   const words = new Set(bare.match(/(?<![\w.])[a-z_]\w*/gi) ?? []);
-  return [...words].filter((word) =>
-    Object.hasOwn(unsupported, `when: ${word}` as UnsupportedWord),
-  );
+  return [...words].filter((word) => laterConditionWords.has(word));
 }
 
 /** Endpoints that no plan ever leads to. */

@@ -4,15 +4,14 @@
  * whatever is valid, so all mistakes are reported together and none in a valid neighbour.
  */
 import type { Place, Problem } from "../errors.ts";
-import { sha256 } from "../lib/sha256.ts";
 import { limits } from "../limits.ts";
-import { canonicalJson } from "./canonical-json.ts";
 import type { Checks, ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts";
 import { checkGeo, checkSizes } from "./checks-geo.ts";
 import { checkRedirects } from "./checks-redirect.ts";
 import { checkService } from "./checks-service.ts";
 import { checkSteer } from "./checks-steer.ts";
 import { checkNames, checkZones, namesOf } from "./checks-zones.ts";
+import { configDigest } from "./digest.ts";
 import { type Path, readDocument } from "./document.ts";
 import { type Draft, draftKey, draftOf, isMapping, type Report } from "./draft.ts";
 import { type Merged, mergeDocuments, pathOf, problemOf } from "./merge.ts";
@@ -68,7 +67,7 @@ export function loadConfig(sources: readonly Source[]): LoadResult {
     ok: true,
     config,
     problems: found,
-    digest: sha256(new TextEncoder().encode(canonicalJson({ ...config, zone: undefined }))),
+    digest: configDigest(config),
     written: merged.value,
     placeOf(path) {
       const steps = pathOf(path, merged.value);

@@ -13,7 +13,7 @@ import {
   formatTarget,
   parseTarget,
 } from "./address.ts";
-import { later, oneOf, refuse } from "./unsupported.ts";
+import { later, oneOf, refuse } from "./later.ts";
 import {
   anyNumberOf,
   at,
@@ -348,7 +348,9 @@ export const serviceSchema = object({
     .string()
     .max(512)
     .optional()
-    .describe("Target on the redirect front, such as `https://{region}.shop.example.com`."),
+    .describe(
+      "Target on the redirect front, such as `https://{region}.shop.example.com`; docs/redirect.md.",
+    ),
   records: z
     .array(recordSchema)
     .default([])

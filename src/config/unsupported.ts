@@ -1,11 +1,10 @@
 /**
  * Words of the language that have their place but are not carried out yet: the only list of them.
- * schema.ts puts each where it belongs; writing one is refused with `config.unsupported`, so a
- * configuration never means less than it says. A word leaves this table on the day it works.
- * Keys are paths in the configuration, `*` for any name, `=` before a value.
+ * schema.ts puts each where it belongs (see later.ts), conditions are checked by their own readers;
+ * writing one is refused with `config.unsupported`, so a configuration never means less than it
+ * says. A word leaves this table on the day it works. Keys are paths in the configuration, `*` for
+ * any name, `=` before a value, and `when:` before a word of conditions.
  */
-import { z } from "zod";
-
 export const unsupported = {
   "regions.*.capacity": "Traffic the region can carry; what is above spills to others.",
   "regions.*.cost": "Price of a unit of traffic served here, for steering by cost.",
@@ -80,40 +79,18 @@ export const unsupportedParams = {
   hint: "remove it; docs/configuration.md says what works today",
 } as const;
 
+const whenPrefix = "when: ";
+/** Words of conditions that are refused. */
+export const laterConditionWords: ReadonlySet<string> = new Set(
+  Object.keys(unsupported).flatMap((word) =>
+    word.startsWith(whenPrefix) ? [word.slice(whenPrefix.length)] : [],
+  ),
+);
+
 export function unsupportedMessage(word: UnsupportedWord): string {
   const last = /[^.=: ]+$/.exec(word)?.[0] ?? word;
   return `\`${last}\` is not supported yet`;
 }
 
-/** The place of a key that is refused whatever its value. */
-export function later(word: UnsupportedWord) {
-  return z
-    .unknown()
-    .superRefine((_, context) => refuse(word, context, "key"))
-    .optional()
-    .describe(`Not supported yet. ${unsupported[word]}`);
-}
-
 /** Before the words an operator may choose from, in the message of the issue; see issues.ts. */
 export const offeredPrefix = "offered: ";
-
-/** One of several words, some of which are refused. */
-export function oneOf<const Now extends readonly string[], const Later extends readonly string[]>(
-  now: Now,
-  refused: Later,
-  path: string,
-) {
-  const error = () => `${offeredPrefix}${now.join(" ")}`;
-  return z.enum([...now, ...refused], { error }).superRefine((value, context) => {
-    if (refused.includes(value)) refuse(`${path}=${value}` as UnsupportedWord, context);
-  });
-}
-
-/** `at` says whether the word is the key or its value. */
-export function refuse(word: UnsupportedWord, context: z.core.$RefinementCtx, at?: "key"): void {
-  context.addIssue({
-    code: "custom",
-    message: unsupportedMessage(word),
-    params: { ...unsupportedParams, ...(at === undefined ? {} : { at }) },
-  });
-}

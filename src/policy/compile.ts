@@ -3,7 +3,7 @@
  * Called by control/ and the command line. Pure: equal inputs give equal policies, byte for byte.
  * All problems are collected; a policy comes out only when none of them is an error.
  */
-import { canonicalJson } from "../config/canonical-json.ts";
+import { configDigest } from "../config/digest.ts";
 import type { Config, ServiceConfig } from "../config/schema.ts";
 import { assert, type Problem } from "../errors.ts";
 import { checkDistinct } from "../geo/distinct.ts";
@@ -146,9 +146,9 @@ function digests(
   geography: Geography,
 ): Pick<Policy, "digest" | "configDigest" | "geographyDigest" | "engine"> {
   const digestOf = (text: string) => sha256(new TextEncoder().encode(text));
-  const configDigest = digestOf(canonicalJson(config));
+  const ofConfig = configDigest(config);
   const geographyDigest = geography.digest;
   const engine = engineVersion;
-  const digest = digestOf(`rhumb policy\n${configDigest}\n${geographyDigest}\n${engine}\n`);
-  return { digest, configDigest, geographyDigest, engine };
+  const digest = digestOf(`rhumb policy\n${ofConfig}\n${geographyDigest}\n${engine}\n`);
+  return { digest, configDigest: ofConfig, geographyDigest, engine };
 }

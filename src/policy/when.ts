@@ -13,6 +13,7 @@
  * | `&&`, `||`, `!`, `(...)`, `true`, `false` | conditions                             |
  */
 import { type ASTNode, Environment, ParseError } from "@marcbachmann/cel-js";
+import { laterConditionWords } from "../config/unsupported.ts";
 import type { ProblemCode } from "../errors.ts";
 import { nearestOf } from "../lib/did-you-mean.ts";
 import { formatPrefix, parsePrefix } from "../lib/ip.ts";
@@ -44,19 +45,6 @@ export type WhenResult =
   | { readonly ok: false; readonly faults: readonly WhenFault[] };
 
 type Test = When["matches"];
-
-/** Words of the language that conditions will have and do not have yet. */
-const laterWords: ReadonlySet<string> = new Set([
-  "asn",
-  "jurisdiction",
-  "front",
-  "window",
-  "sni",
-  "host",
-  "path",
-  "header",
-  "cookie",
-]);
 
 /** What a text compared with a variable must look like, so that a typing error is no empty rule. */
 const forms: Readonly<Record<WhenVariable, { readonly test: RegExp; readonly like: string }>> = {
@@ -238,7 +226,7 @@ function noteUnknownWords(nodes: readonly ASTNode[], reading: Reading): boolean 
 }
 
 function noteUnknownWord(word: string, reading: Reading): void {
-  const later = laterWords.has(word);
+  const later = laterConditionWords.has(word);
   const near = nearestOf(word, whenVariables);
   const known = `variables are ${whenVariables.join(", ")}, and there is \`inCidr([...])\``;
   reading.faults.push({
@@ -265,7 +253,7 @@ function checkForm(
 
 /** A node of none of the forms. */
 function refuse(node: ASTNode, reading: Reading): undefined {
-  const inner = identifiersOf(node).filter((word) => laterWords.has(word));
+  const inner = identifiersOf(node).filter((word) => laterConditionWords.has(word));
   for (const word of new Set(inner)) noteUnknownWord(word, reading);
   if (inner.length > 0) return undefined;
   if (node.op === "id") {
