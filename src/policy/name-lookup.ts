@@ -4,7 +4,7 @@
  * at most (labels + 1) x table.probesMax slots.
  */
 import { limits } from "../limits.ts";
-import { lowerOctet, parseName } from "../wire/dns-name.ts";
+import { parseName } from "../wire/dns-name.ts";
 import type { NameTable } from "./name-table.ts";
 import type { ServiceIndex } from "./policy.ts";
 
@@ -37,19 +37,18 @@ export function createNameQuery(): NameQuery {
 }
 
 /**
- * FNV-1a over the octets from last to first, so that one pass over a name gives the hash of every
- * suffix. Signed, because a number of 32 bits without sign may not fit a small integer of V8's.
+ * The hash of a name is folded from its labels, the last first, and each label's is FNV-1a over its
+ * octets: so one pass over a name and one over its labels give the hash of every suffix. Signed,
+ * because a number of 32 bits without sign may not fit a small integer of V8's.
  */
 const hashStart = 0x811c9dc5 | 0;
-function hashOctet(hash: number, octet: number): number {
-  return Math.imul(hash ^ octet, 0x01000193);
-}
+const hashPrime = 0x01000193;
 
 /** The hash of a lower-cased wire name. */
 export function hashName(name: Uint8Array): number {
-  let hash = hashStart;
-  for (let i = name.length - 1; i >= 0; i--) hash = hashOctet(hash, name[i]!);
-  return hash;
+  const query = createNameQuery();
+  loadName(query, name, 0);
+  return query.hashes[0]!;
 }
 
 /** Where a hash starts looking, in a table of `mask` + 1 slots: FNV's low bits alone cluster. */
@@ -64,32 +63,31 @@ export function hashSlot(hash: number, mask: number): number {
  * that it is well-formed; returns the octets it takes.
  */
 export function loadName(query: NameQuery, source: Uint8Array, offset: number): number {
+  const { bytes, labelAt, hashes } = query;
   let at = 0;
   let labels = 0;
   for (let length = source[offset]!; length > 0; length = source[offset + at]!) {
-    query.labelAt[labels++] = at;
-    query.bytes[at++] = length;
-    for (let i = 0; i < length; i++, at++) query.bytes[at] = lowerOctet(source[offset + at]!);
+    labelAt[labels] = at;
+    bytes[at++] = length;
+    let hash = hashStart ^ length;
+    for (const end = at + length; at < end; at++) {
+      let octet = source[offset + at]!;
+      if (octet >= 0x41 && octet <= 0x5a) octet += 32;
+      bytes[at] = octet;
+      hash = Math.imul(hash ^ octet, hashPrime);
+    }
+    hashes[labels++] = hash;
   }
-  query.labelAt[labels] = at;
-  query.bytes[at] = 0;
+  labelAt[labels] = at;
+  bytes[at] = 0;
   query.labelCount = labels;
   query.length = at + 1;
-  hashSuffixes(query);
-  return at + 1;
-}
-
-function hashSuffixes(query: NameQuery): void {
-  const { bytes, labelAt, hashes } = query;
-  let hash = hashOctet(hashStart, 0);
-  hashes[query.labelCount] = hash;
-  let end = query.length - 1;
-  for (let label = query.labelCount - 1; label >= 0; label--) {
-    const start = labelAt[label]!;
-    for (let i = end - 1; i >= start; i--) hash = hashOctet(hash, bytes[i]!);
-    hashes[label] = hash;
-    end = start;
+  hashes[labels] = hashStart;
+  for (let label = labels - 1; label >= 0; label--) {
+    hashes[label] =
+      Math.imul(hashes[label + 1]! ^ (hashes[label + 1]! >>> 15), hashPrime) ^ hashes[label]!;
   }
+  return at + 1;
 }
 
 /** The node whose name is the suffix that starts at `label`, or -1. */

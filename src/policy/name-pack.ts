@@ -78,20 +78,27 @@ function soaRrset(zone: DraftZone, serial: number): DraftRrset {
   return { type: types.soa, ttlSeconds, records: [rdata], seen: new Set(), written: zone.input };
 }
 
+/** FNV-1a. */
+function hashBytes(start: number, bytes: Uint8Array): number {
+  let hash = start;
+  for (const octet of bytes) hash = Math.imul(hash ^ octet, 0x01000193);
+  return hash;
+}
+
 /**
  * The serial written, or one that follows from the zone's content: another serial for other
  * content, though not a greater one. Nobody transfers our zones yet, so order does not matter.
  */
 function zoneSerial(zone: DraftZone, ordered: readonly DraftNode[]): number {
   if (zone.input.soa.serial !== undefined) return zone.input.soa.serial;
-  let hash = hashName(soaRrset(zone, 0).records[0] ?? zone.apex);
+  let hash = hashBytes(0x811c9dc5 | 0, soaRrset(zone, 0).records[0] ?? zone.apex);
   for (const node of ordered) {
     if (node.zone !== zone) continue;
-    hash = Math.imul(hash ^ hashName(node.name), 0x01000193);
+    hash = hashBytes(hash, node.name);
     hash = Math.imul(hash ^ (node.steered === undefined ? 0 : 1), 0x01000193);
     for (const rrset of byType([...node.rrsets.values()])) {
       hash = Math.imul(hash ^ rrset.type, 0x01000193) ^ rrset.ttlSeconds;
-      for (const record of rrset.records) hash = Math.imul(hash ^ hashName(record), 0x01000193);
+      for (const record of rrset.records) hash = hashBytes(hash, record);
     }
   }
   return hash >>> 1 || 1;

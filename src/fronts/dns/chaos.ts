@@ -6,7 +6,7 @@ import type { NameQuery } from "../../policy/name-lookup.ts";
 import { classes, rcodes, types } from "../../wire/dns-constants.ts";
 import type { AnswerContext } from "./context.ts";
 import { extendedErrors } from "./extended-errors.ts";
-import { write16 } from "./response.ts";
+import { write16, writeBytes } from "./response.ts";
 
 export function answerChaos(context: AnswerContext): number {
   const { query, response, identity } = context;
@@ -25,7 +25,7 @@ export function answerChaos(context: AnswerContext): number {
     write16(response, 0);
     write16(response, 0);
     write16(response, row.rdata.length);
-    for (let i = 0; i < row.rdata.length; i++) response.bytes[response.at++] = row.rdata[i]!;
+    writeBytes(response, row.rdata, 0, row.rdata.length);
     response.answers++;
     return rcodes.noError;
   }

@@ -17,7 +17,7 @@ import { rcodes, types } from "../../wire/dns-constants.ts";
 import type { AnswerContext } from "./context.ts";
 import { type Outcome, outcomes } from "./counters.ts";
 import { extendedErrors } from "./extended-errors.ts";
-import { endRecord, undo, writeRecordHead, writeRrset } from "./response.ts";
+import { endRecord, undo, writeBytes, writeRecordHead, writeRrset } from "./response.ts";
 import { answerSteered, follow, noSteeredData } from "./steered.ts";
 
 export function resolve(context: AnswerContext): number {
@@ -125,7 +125,7 @@ function answerDs(context: AnswerContext, node: number): number {
 }
 
 /** RFC 8482 section 4.2: a HINFO that says so; a CNAME, where there is one, as itself. */
-const anyCpu = new TextEncoder().encode("RFC8482");
+const anyRdata = Uint8Array.of(7, ...new TextEncoder().encode("RFC8482"), 0);
 const anyTtlSeconds = 3600;
 
 function answerAny(context: AnswerContext, node: number): number {
@@ -140,9 +140,7 @@ function answerAny(context: AnswerContext, node: number): number {
   if (empty) return answerNoData(context, node);
   const start = response.at;
   const lengthAt = writeRecordHead(response, types.hinfo, anyTtlSeconds);
-  response.bytes[response.at++] = anyCpu.length;
-  for (let i = 0; i < anyCpu.length; i++) response.bytes[response.at++] = anyCpu[i]!;
-  response.bytes[response.at++] = 0;
+  writeBytes(response, anyRdata, 0, anyRdata.length);
   if (endRecord(response, lengthAt)) response.answers++;
   else {
     undo(response, start);

@@ -59,8 +59,22 @@ export function createResponse(): Response {
 }
 
 export function write16(response: Response, value: number): void {
-  response.bytes[response.at++] = value >> 8;
-  response.bytes[response.at++] = value & 0xff;
+  const { bytes, at } = response;
+  bytes[at] = value >> 8;
+  bytes[at + 1] = value;
+  response.at = at + 2;
+}
+
+/** Copies `length` octets of `source` from `from` on. */
+export function writeBytes(
+  response: Response,
+  source: Uint8Array,
+  from: number,
+  length: number,
+): void {
+  const { bytes, at } = response;
+  for (let i = 0; i < length; i++) bytes[at + i] = source[from + i]!;
+  response.at = at + length;
 }
 
 /** Starts over behind the question, which the caller has put there or left out. */
@@ -123,26 +137,35 @@ export function writeName(response: Response, source: Uint8Array, sourceAt: numb
     if (response.knownCount < knownMax && response.at < 0x4000) {
       response.known[response.knownCount++] = response.at;
     }
-    const length = source[sourceAt]!;
-    for (let i = 0; i <= length; i++) bytes[response.at++] = source[sourceAt++]!;
+    const taken = source[sourceAt]! + 1;
+    writeBytes(response, source, sourceAt, taken);
+    sourceAt += taken;
   }
   bytes[response.at++] = 0;
   return sourceAt + 1;
 }
+
+/** Type, class, TTL, length. */
+const recordHeadBytes = 10;
 
 /**
  * Owner, type, class, TTL; then two octets for the length of the rdata, whose place is returned.
  */
 export function writeRecordHead(response: Response, type: number, ttlSeconds: number): number {
   const { owner } = response;
-  if (owner.at >= 0 && owner.at < 0x4000) write16(response, 0xc000 | owner.at);
+  if (owner.at >= 0) write16(response, 0xc000 | owner.at);
   else writeName(response, owner.source, owner.sourceAt);
-  write16(response, type);
-  write16(response, classes.in);
-  write16(response, ttlSeconds >>> 16);
-  write16(response, ttlSeconds & 0xffff);
-  response.at += 2;
-  return response.at - 2;
+  const { bytes, at } = response;
+  bytes[at] = type >> 8;
+  bytes[at + 1] = type;
+  bytes[at + 2] = 0;
+  bytes[at + 3] = classes.in;
+  bytes[at + 4] = ttlSeconds >>> 24;
+  bytes[at + 5] = ttlSeconds >>> 16;
+  bytes[at + 6] = ttlSeconds >>> 8;
+  bytes[at + 7] = ttlSeconds;
+  response.at = at + recordHeadBytes;
+  return at + recordHeadBytes - 2;
 }
 
 /** Fills in the length that `writeRecordHead` left open. False when the record does not fit. */
@@ -198,14 +221,14 @@ function writeRdata(
   length: number,
   type: number,
 ): void {
-  const end = from + length;
   let at = from;
   const namesAt = compressibleNamesAt(type);
   if (namesAt >= 0) {
-    while (at < from + namesAt) response.bytes[response.at++] = source[at++]!;
+    writeBytes(response, source, at, namesAt);
+    at += namesAt;
     response.lastName = response.at;
     at = writeName(response, source, at);
     if (type === types.soa) at = writeName(response, source, at);
   }
-  while (at < end) response.bytes[response.at++] = source[at++]!;
+  writeBytes(response, source, at, from + length - at);
 }

@@ -15,7 +15,7 @@ import { rcodes, types } from "../../wire/dns-constants.ts";
 import type { AnswerContext } from "./context.ts";
 import { outcomes } from "./counters.ts";
 import { type ExtendedError, extendedErrors } from "./extended-errors.ts";
-import { endRecord, undo, writeName, writeRecordHead } from "./response.ts";
+import { endRecord, undo, writeBytes, writeName, writeRecordHead } from "./response.ts";
 
 /** What resolve.ts is to do when these are returned instead of an rcode. */
 export const follow = -1;
@@ -232,6 +232,6 @@ function writeAddress(
     if (i === address.length) return;
   }
   const lengthAt = writeRecordHead(response, query.qtype, ttlSeconds);
-  for (let i = 0; i < address.length; i++) response.bytes[response.at++] = address[i]!;
+  writeBytes(response, address, 0, address.length);
   endRecord(response, lengthAt);
 }

@@ -7,7 +7,7 @@ import { classes, types } from "../../wire/dns-constants.ts";
 import { nameBytes } from "../../wire/dns-name.ts";
 import type { AnswerContext } from "./context.ts";
 import { type Query, read16 } from "./query.ts";
-import { type Response, write16 } from "./response.ts";
+import { write16, writeBytes } from "./response.ts";
 
 const badKey = 17;
 /** Time, fudge. */
@@ -35,20 +35,16 @@ export function writeBadKey({ query, response, exchange }: AnswerContext): void 
   const algorithm = query.tsigAlgorithmBytes;
   const rdataBytes = algorithm + timeBytes + 2 + 6;
   if (response.at + owner + 10 + rdataBytes > response.size) return;
-  copy(response, request, query.tsigAt, owner);
+  writeBytes(response, request, query.tsigAt, owner);
   write16(response, types.tsig);
   write16(response, classes.any);
   write16(response, 0);
   write16(response, 0);
   write16(response, rdataBytes);
-  copy(response, request, query.tsigAlgorithmAt, algorithm + timeBytes);
+  writeBytes(response, request, query.tsigAlgorithmAt, algorithm + timeBytes);
   write16(response, 0);
   write16(response, query.id);
   write16(response, badKey);
   write16(response, 0);
   response.additionals++;
-}
-
-function copy(response: Response, source: Uint8Array, at: number, length: number): void {
-  for (let i = at; i < at + length; i++) response.bytes[response.at++] = source[i]!;
 }

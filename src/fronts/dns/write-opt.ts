@@ -6,7 +6,7 @@ import { limits } from "../../limits.ts";
 import { ednsOptions, types } from "../../wire/dns-constants.ts";
 import type { AnswerContext } from "./context.ts";
 import { dnssecOkBit } from "./read-query.ts";
-import { type Response, write16 } from "./response.ts";
+import { type Response, write16, writeBytes } from "./response.ts";
 
 /** Root, type, class, TTL, length. */
 const optBytes = 11;
@@ -26,14 +26,18 @@ export function optReserve({ query, identity }: AnswerContext): number {
 export function writeOpt(context: AnswerContext, rcode: number): void {
   const { query, response, identity, error } = context;
   const { bytes } = response;
-  bytes[response.at++] = 0;
-  write16(response, types.opt);
-  write16(response, limits.dnsUdpPayload);
-  bytes[response.at++] = rcode >> 4;
-  bytes[response.at++] = 0;
-  write16(response, query.dnssecOk ? dnssecOkBit : 0);
-  const lengthAt = response.at;
-  response.at += 2;
+  const { at } = response;
+  bytes[at] = 0;
+  bytes[at + 1] = types.opt >> 8;
+  bytes[at + 2] = types.opt;
+  bytes[at + 3] = limits.dnsUdpPayload >> 8;
+  bytes[at + 4] = limits.dnsUdpPayload;
+  bytes[at + 5] = rcode >> 4;
+  bytes[at + 6] = 0;
+  bytes[at + 7] = query.dnssecOk ? dnssecOkBit >> 8 : 0;
+  bytes[at + 8] = 0;
+  const lengthAt = at + 9;
+  response.at = at + optBytes;
   if (query.wantsNsid && identity.nsid.length > 0) {
     writeOption(response, ednsOptions.nsid, identity.nsid);
   }
@@ -50,7 +54,7 @@ export function writeOpt(context: AnswerContext, rcode: number): void {
 function writeOption(response: Response, code: number, data: Uint8Array): void {
   write16(response, code);
   write16(response, data.length);
-  for (let i = 0; i < data.length; i++) response.bytes[response.at++] = data[i]!;
+  writeBytes(response, data, 0, data.length);
 }
 
 /** Family, source and address as they came, the scope our own (RFC 7871 section 7.2.1). */
@@ -58,9 +62,7 @@ function writeSubnet({ query, response, exchange }: AnswerContext): void {
   const { subnet } = query;
   write16(response, ednsOptions.clientSubnet);
   write16(response, subnet.dataLength);
-  const at = response.at;
-  for (let i = 0; i < subnet.dataLength; i++) {
-    response.bytes[response.at++] = exchange.request[subnet.dataAt + i]!;
-  }
+  const { at } = response;
+  writeBytes(response, exchange.request, subnet.dataAt, subnet.dataLength);
   response.bytes[at + 3] = subnet.scope;
 }
