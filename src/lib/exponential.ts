@@ -1,7 +1,7 @@
 /**
- * A table of exponential deviates in a fixed shuffled order, for steer/slots.ts. `Math.log` may differ
- * in its last bit from one engine to the next, which would part two nodes' tables; this uses only the
- * four operations, which IEEE 754 defines to the bit.
+ * A table of exponential deviates in a fixed shuffled order, for steer/slots.ts. `Math.log` may
+ * differ in its last bit from one engine to the next, which would part two nodes' tables; this uses
+ * only the four operations, which IEEE 754 defines to the bit.
  */
 
 /** ln(x) for 0 < x <= 1, by halving into 1/2 .. 1 and the series of artanh. */

@@ -1,7 +1,8 @@
 /**
- * Rule sets: for each location the first rule that holds and the plan it leads to, and so its class.
- * Called by compile.ts once everything else is known. Services with equal rules over equal pools share
- * a rule set; rule sets that part the world alike share their columns. Class 0 is location 0's.
+ * Rule sets: for each location the first rule that holds and the plan it leads to, and so its
+ * class. Called by compile.ts once everything else is known. Services with equal rules over equal
+ * pools share a rule set; rule sets that part the world alike share their columns. Class 0 is
+ * location 0's.
  */
 import { assert } from "../errors.ts";
 import { onSphere, type SpherePoint } from "../geo/distance.ts";

@@ -1,7 +1,7 @@
 /**
  * Regions, services, pools, endpoints and monitors: configuration -> columns. Called by compile.ts
- * first. Everything is ordered by name, pools of a service and endpoints of a pool stand together, so
- * equal configurations give equal indices.
+ * first. Everything is ordered by name, pools of a service and endpoints of a pool stand together,
+ * so equal configurations give equal indices.
  */
 import { canonicalJson } from "../config/canonical-json.ts";
 import type { Config, EndpointConfig, ServiceConfig } from "../config/schema.ts";

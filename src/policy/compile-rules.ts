@@ -1,7 +1,7 @@
 /**
- * Rules: nested lists -> one flat list, with their conditions. Called by compile.ts for each service;
- * equal conditions are read once. The last flat rule has no condition, which the checks of the
- * configuration have seen to.
+ * Rules: nested lists -> one flat list, with their conditions. Called by compile.ts for each
+ * service; equal conditions are read once. The last flat rule has no condition, which the checks of
+ * the configuration have seen to.
  */
 import type { SteerInput } from "../config/schema.ts";
 import { limits } from "../limits.ts";

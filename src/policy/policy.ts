@@ -11,7 +11,9 @@ import type { NameTable } from "./name-table.ts";
 export type RegionIndex = Brand<number, "RegionIndex">;
 export type ServiceIndex = Brand<number, "ServiceIndex">;
 export type PoolIndex = Brand<number, "PoolIndex">;
-/** A pool counted from its service's first pool: the same number means the same place in a shape. */
+/**
+ * A pool counted from its service's first pool: the same number means the same place in a shape.
+ */
 export type PoolOrdinal = Brand<number, "PoolOrdinal">;
 export type EndpointIndex = Brand<number, "EndpointIndex">;
 export type MonitorIndex = Brand<number, "MonitorIndex">;
@@ -52,7 +54,9 @@ export interface Monitor {
 
 export interface Endpoint {
   readonly pool: PoolIndex;
-  /** As printed and as named in overrides: the address or host name, with port if one was written. */
+  /**
+   * As printed and as named in overrides: the address or host name, with port if one was written.
+   */
   readonly name: string;
   /** Monitor definition + address: what World's history follows across revisions. */
   readonly identity: string;
@@ -127,7 +131,9 @@ export type Plan =
 
 export interface ClassPlan {
   readonly plan: Plan;
-  /** Per pool ordinal: may this class be served there at all? False is final: no fallback passes. */
+  /**
+   * Per pool ordinal: may this class be served there at all? False is final: no fallback passes.
+   */
   readonly allowed: readonly boolean[];
   /** Position in the rule set's `rules` that matched. */
   readonly rule: number;

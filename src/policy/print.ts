@@ -1,6 +1,6 @@
 /**
- * A policy as text, for `rhumb compile` and the golden files: everything a decision depends on, in the
- * order of indices, with names beside them. The same policy always gives the same text.
+ * A policy as text, for `rhumb compile` and the golden files: everything a decision depends on, in
+ * the order of indices, with names beside them. The same policy always gives the same text.
  */
 import { formatDuration } from "../config/values.ts";
 import type { Location } from "../geo/geography.ts";

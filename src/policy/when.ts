@@ -1,8 +1,8 @@
 /**
- * Conditions of rules: a checked subset of CEL. Called by compile-rules.ts once a condition. The text
- * is parsed by cel-js; what is not named in the table below is refused with its position, so a rule
- * never means something else than it says. A condition is evaluated at compile time only, for each
- * location.
+ * Conditions of rules: a checked subset of CEL. Called by compile-rules.ts once a condition. The
+ * text is parsed by cel-js; what is not named in the table below is refused with its position, so a
+ * rule never means something else than it says. A condition is evaluated at compile time only, for
+ * each location.
  *
  * | form                                    | on                                       |
  * |-----------------------------------------|------------------------------------------|

@@ -25,7 +25,9 @@ export const levels = { up: 0, unknown: 1, held: 2, lastGood: 3, serveAll: 4 } a
 export type Level = (typeof levels)[keyof typeof levels];
 export const levelCount = 5;
 
-/** The class-independent facts of a service: carry[ordinal * levelCount + level], 0 if it cannot. */
+/**
+ * The class-independent facts of a service: carry[ordinal * levelCount + level], 0 if it cannot.
+ */
 export type Carry = Uint16Array;
 
 /**
@@ -103,8 +105,8 @@ export function isActive(pool: Pool, world: World, index: PoolIndex): boolean {
 }
 
 /**
- * Steps 2 to 4 for every pool of a service. The fixed pool is in no plan, so its row is read by step
- * 6.3 alone. Residency is the class's and is applied where the plan is walked.
+ * Steps 2 to 4 for every pool of a service. The fixed pool is in no plan, so its row is read by
+ * step 6.3 alone. Residency is the class's and is applied where the plan is walked.
  */
 export function serviceCarry(policy: Policy, world: World, index: ServiceIndex): Carry {
   const service = policy.services[index];
@@ -120,7 +122,9 @@ export function serviceCarry(policy: Policy, world: World, index: ServiceIndex):
   return out;
 }
 
-/** Step 7: shares of limits.shareTotal by position in the pool; all 0 when there is no candidate. */
+/**
+ * Step 7: shares of limits.shareTotal by position in the pool; all 0 when there is no candidate.
+ */
 export function poolRow(
   policy: Policy,
   world: World,
@@ -163,7 +167,8 @@ const candidateRanks = { fallback: 1, held: 2, unknown: 3, up: 4 } as const;
  * | down      | fallback if it was good  | fallback  | none          |
  * | out       | none                     | none      | none          |
  *
- * A set is tried only when those above it are empty, so an endpoint need stand in its first one only.
+ * A set is tried only when those above it are empty, so an endpoint need stand in its first one
+ * only.
  */
 function candidateRank(world: World, endpoint: EndpointIndex, fallback: Fallback): number {
   switch (condition(world, endpoint)) {

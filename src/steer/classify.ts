@@ -1,8 +1,8 @@
 /**
- * Client -> class. Called by every front once a query, before pick.ts: counted steps, no allocation,
- * no throw. The class of a source prefix is that of all its addresses, or of most of them; the scope
- * says on how much of the address that depends, and no two scopes returned for one rule set overlap
- * unless one was asked with a shorter source than its class needs.
+ * Client -> class. Called by every front once a query, before pick.ts: counted steps, no
+ * allocation, no throw. The class of a source prefix is that of all its addresses, or of most of
+ * them; the scope says on how much of the address that depends, and no two scopes returned for one
+ * rule set overlap unless one was asked with a shorter source than its class needs.
  */
 import type { LeafIndex, Leaves } from "../geo/geography.ts";
 import { embeddedAt, findLeaf, spanEnd, unmapPrefix } from "../geo/lookup.ts";
@@ -48,12 +48,12 @@ const sizes = new Float64Array(limits.classesPerRuleSetMax);
 /**
  * Writes the class of `client` in the rule set to `out`.
  *
- * | source prefix                       | class                      | seen       | scope            |
- * |-------------------------------------|----------------------------|------------|------------------|
- * | /0, or over too many leaves         | of the unknown location    | `unknown`  | the source       |
- * | within one class                    | that                       | `location` | where it is constant |
- * | the same, and no location is known  | that                       | `unknown`  | where it is constant |
- * | over several                        | the largest, of equals the first | `span` | the source     |
+ * | source prefix              | class                    | seen     | scope                |
+ * |----------------------------|--------------------------|----------|----------------------|
+ * | /0, or over too many leaves | of the unknown location | unknown  | the source           |
+ * | within one class           | that                     | location | where it is constant |
+ * | the same, nothing is known | that                     | unknown  | where it is constant |
+ * | over several               | largest, the first of equals | span | the source           |
  *
  * Residency is the service's, so all classes of a span are served within the same pools.
  */
@@ -82,8 +82,8 @@ export function classify(policy: Policy, ruleSet: RuleSet, client: Client, out: 
 }
 
 /**
- * The scope of an answer: `query` keys, and decisions of a single answer (pick.ts `isSingle`), depend
- * on the class alone; `client` keys on the affinity mask as well.
+ * The scope of an answer: `query` keys, and decisions of a single answer (pick.ts `isSingle`),
+ * depend on the class alone; `client` keys on the affinity mask as well.
  */
 // Plain arguments, not an options object: called once a query, and must not allocate.
 export function answerScope(

@@ -1,7 +1,7 @@
 /**
- * The specification, executable: docs/steering.md for one class of one service. Called by explain, by
- * tests, by whatever sums over demand; table.ts builds the fast path from the same functions. Reads
- * nothing but (Policy, World): no clock, no chance. Steps 2, 3, 4, 7 are carry.ts; 5, 6
+ * The specification, executable: docs/steering.md for one class of one service. Called by explain,
+ * by tests, by whatever sums over demand; table.ts builds the fast path from the same functions.
+ * Reads nothing but (Policy, World): no clock, no chance. Steps 2, 3, 4, 7 are carry.ts; 5, 6
  * plan-shares.ts; 10 decide-reasons.ts.
  */
 import { assert } from "../errors.ts";

@@ -22,5 +22,7 @@ export interface Decision {
   readonly reasons: readonly Reason[];
 }
 
-/** What the front saw of the client: one location, none it knows, or a prefix over several classes. */
+/**
+ * What the front saw of the client: one location, none it knows, or a prefix over several classes.
+ */
 export type Seen = "location" | "unknown" | "span";

@@ -1,7 +1,7 @@
 /**
- * How a plan divides a class over the pools of its service: docs/steering.md steps 5 and 6, with the
- * integers of step 9. Called by decide.ts and table.ts. Shares given sum to limits.shareTotal or are
- * all 0: a refusal.
+ * How a plan divides a class over the pools of its service: docs/steering.md steps 5 and 6, with
+ * the integers of step 9. Called by decide.ts and table.ts. Shares given sum to limits.shareTotal
+ * or are all 0: a refusal.
  */
 import { limits } from "../limits.ts";
 import type { ClassPlan, Plan, PoolOrdinal, Service } from "../policy/policy.ts";
@@ -65,7 +65,9 @@ interface Quotient {
   readonly denominator: bigint;
 }
 
-/** Step 5, the shares: integers of limits.shareTotal by pool ordinal, or undefined: it cannot carry. */
+/**
+ * Step 5, the shares: integers of limits.shareTotal by pool ordinal, or undefined: it cannot carry.
+ */
 export function planShares(
   plan: Plan,
   asked: Asked,
@@ -90,8 +92,8 @@ export function planShares(
 }
 
 /**
- * The pool that takes all, or -1 when it takes arithmetic to say: what most plans come to most of the
- * time, and then no quotient is needed.
+ * The pool that takes all, or -1 when it takes arithmetic to say: what most plans come to most of
+ * the time, and then no quotient is needed.
  */
 function onlyTaker(plan: Plan, asked: Asked, facts: PlanFacts): PoolOrdinal | -1 {
   if (plan.kind === "pool") return plan.pool;

@@ -1,7 +1,7 @@
 /**
  * Reason codes: stable words for why an answer is what it is. The same code stands in `explain`, in
- * the API, on the wire and in response headers, so a code is never renamed or reused. docs/reasons.md
- * is generated from this table.
+ * the API, on the wire and in response headers, so a code is never renamed or reused.
+ * docs/reasons.md is generated from this table.
  */
 export const reasonCodes = {
   "class.rule": "A rule matched the client's location.",

@@ -30,7 +30,10 @@ describe("splitQuotients()", () => {
       const { numerators, denominator } = splitQuotients(weights, availabilities);
       const scaled = numerators.map((n) => Number((n * 1_000_000_000n) / denominator) / 1e9);
       scaled.forEach((share, i) => {
-        assert.ok(Math.abs(share - (expected[i] ?? 0)) < 1e-8, `${scaled} is not ${expected}`);
+        assert.ok(
+          Math.abs(share - (expected[i] ?? 0)) < 1e-8,
+          `${scaled.join()} is not ${expected.join()}`,
+        );
       });
     });
   }

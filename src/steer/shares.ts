@@ -16,7 +16,8 @@ const full = BigInt(limits.availabilityFull);
 
 /**
  * What the children of a `split` get. A child of weight 0 or availability 0 takes no part; at least
- * one must take part. Let W be the weights of those that do, V of those that are whole, G = sum(w a):
+ * one must take part. Let W be the weights of those that do, V of those that are whole, G = sum(w
+ * a):
  *
  * | child    | some child is whole (V > 0)                         | none is       |
  * |----------|-----------------------------------------------------|---------------|

@@ -1,6 +1,6 @@
 /**
- * Records of limits.slots cells in chunks of one size, with a count of who uses each: the memory of a
- * table's shapes and rows. Records are interned by a key, so equal ones stand once; one that
+ * Records of limits.slots cells in chunks of one size, with a count of who uses each: the memory of
+ * a table's shapes and rows. Records are interned by a key, so equal ones stand once; one that
  * nobody uses is filled anew. Written by table.ts, read by pick.ts through `chunks`.
  */
 import { assert } from "../errors.ts";

@@ -1,4 +1,6 @@
-/** The promises of slots (docs/steering.md, "Keys and slots"), as properties over random members. */
+/**
+ * The promises of slots (docs/steering.md, "Keys and slots"), as properties over random members.
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
@@ -123,7 +125,8 @@ describe("fillSlots()", () => {
           total += moved(before, after);
           before = after;
         }
-        // The others' shares are whole slots: a slot may go to and fro where a share is few of them.
+        // The others' shares are whole slots: a slot may go to and fro where a share is few of
+        // them.
         assert.ok(total <= 1.7 * share + 20, `${total} of ${share}`);
       }),
       { numRuns: 15 },

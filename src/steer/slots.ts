@@ -1,8 +1,9 @@
 /**
- * Slots: shares in M cells, so that a pick is one modulo and one read. Called by table.ts for shapes
- * (over pools) and rows (over endpoints). What stands in the slots follows from (ids, base, shares)
- * alone, never from what stood there before, and keeps the promises of docs/steering.md, "Keys and
- * slots": `base` are the shares when all is well, and what they own moves only to make room.
+ * Slots: shares in M cells, so that a pick is one modulo and one read. Called by table.ts for
+ * shapes (over pools) and rows (over endpoints). What stands in the slots follows from (ids, base,
+ * shares) alone, never from what stood there before, and keeps the promises of docs/steering.md,
+ * "Keys and slots": `base` are the shares when all is well, and what they own moves only to make
+ * room.
  */
 import { assert } from "../errors.ts";
 import { exponentialDeviates } from "../lib/exponential.ts";
@@ -28,17 +29,17 @@ const deviates = exponentialDeviates(deviateCount, 1);
 const everySlot = Uint16Array.from({ length: slotCount }, (_, slot) => slot);
 
 /**
- * Rounds in which rates are corrected before single slots are, and for how many members at most: with
- * more, the rates themselves would answer to every slot of every member.
+ * Rounds in which rates are corrected before single slots are, and for how many members at most:
+ * with more, the rates themselves would answer to every slot of every member.
  */
 const balanceRounds = 4;
 const balanceMembersMax = 16;
 
 /**
  * Writes the position of a member into each slot. Two stages: *own* gives each slot its owner by
- * `base`; *lend* moves, for members that have less than their base now, the slots above their quota to
- * those that have more. So a member that fails moves its slots and no others, and takes the same ones
- * back one by one as it returns.
+ * `base`; *lend* moves, for members that have less than their base now, the slots above their quota
+ * to those that have more. So a member that fails moves its slots and no others, and takes the same
+ * ones back one by one as it returns.
  */
 export function fillSlots(fill: SlotFill, out: Slots): void {
   assert(out.length === slotCount, "a row has limits.slots slots");
@@ -51,8 +52,8 @@ export function fillSlots(fill: SlotFill, out: Slots): void {
 }
 
 /**
- * Slots of each member: largest remainder, ties to the lower position; then every positive share that
- * got none takes one from the greatest.
+ * Slots of each member: largest remainder, ties to the lower position; then every positive share
+ * that got none takes one from the greatest.
  */
 export function slotQuotas(shares: readonly number[], total: number): number[] {
   const quotas: number[] = [];
@@ -89,7 +90,9 @@ interface Assignment {
   readonly slots: Uint16Array;
 }
 
-/** What assign() works in, kept between calls: a column a slot, in `scores` a row of them a member. */
+/**
+ * What assign() works in, kept between calls: a column a slot, in `scores` a row of them a member.
+ */
 let scores = new Float32Array(0);
 const best = new Float64Array(slotCount);
 const loss = new Float64Array(slotCount);
@@ -97,9 +100,9 @@ const selected = new Float64Array(slotCount);
 const owner = new Uint16Array(slotCount);
 
 /**
- * Weighted rendezvous with quotas: a slot goes to the member of least deviate * rate. Rates start at
- * one over the quota and are corrected by what each member got; then the slots too many go elsewhere,
- * the cheapest first.
+ * Weighted rendezvous with quotas: a slot goes to the member of least deviate * rate. Rates start
+ * at one over the quota and are corrected by what each member got; then the slots too many go
+ * elsewhere, the cheapest first.
  */
 function assign({ ids, quota, slots }: Assignment, out: Slots): void {
   const members: number[] = [];
@@ -136,9 +139,9 @@ const buckets = 4096;
 const inBucket = new Uint16Array(buckets);
 
 /**
- * Two members, as in most pools: the `quota` slots that lean most to the first. How far a slot leans,
- * a / (a + b) of two exponential deviates, is spread evenly over 0 .. 1, so counting in buckets
- * finds the bound but for the few in its bucket.
+ * Two members, as in most pools: the `quota` slots that lean most to the first. How far a slot
+ * leans, a / (a + b) of two exponential deviates, is spread evenly over 0 .. 1, so counting in
+ * buckets finds the bound but for the few in its bucket.
  */
 function assignPair(length: number, quota: number): void {
   inBucket.fill(0);
@@ -239,8 +242,8 @@ function settle(round: Round, wanted: readonly number[]): void {
 }
 
 /**
- * Adds to `moving` the `excess` slots of a member that lose least: by what their next best costs more,
- * or, among many members, where asking each would cost too much, those with the worst score.
+ * Adds to `moving` the `excess` slots of a member that lose least: by what their next best costs
+ * more, or, among many members, where asking each would cost too much, those with the worst score.
  */
 function release(
   from: {

@@ -14,6 +14,7 @@ import {
   split,
   worldOf,
 } from "../../test/support/steer-fixture.ts";
+import { modelPolicy } from "../../test/support/steer-model.ts";
 import { limits } from "../limits.ts";
 import type { EndpointIndex, Policy, PoolIndex } from "../policy/policy.ts";
 import type { World } from "../world/world.ts";
@@ -196,6 +197,18 @@ describe("buildTable()", () => {
     }
     assert.equal(seen.size, 300);
     assert.ok(arenaBytes(table.wideRowArena) > 0);
+  });
+});
+
+describe("buildTable() memory", () => {
+  test("is a slot of a byte an endpoint's pool, so that 60,000 endpoints take under 300 MB", () => {
+    const model = modelPolicy({ services: 300, classes: 50 });
+    const table = buildTable(model, worldOf(model, []));
+    const bytes =
+      arenaBytes(table.rowArena) + arenaBytes(table.wideRowArena) + arenaBytes(table.shapeArena);
+    const aService = bytes / model.services.length;
+    assert.ok(aService * 10_000 < 200 * 1024 * 1024, `${aService} bytes a service`);
+    assert.equal(table.columnsByKey.size, 1);
   });
 });
 

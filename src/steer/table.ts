@@ -1,8 +1,9 @@
 /**
- * Table: the fast path, in two levels. (service, class) -> shape, the shares over pool ordinals; pool
- * -> row, the shares over its endpoints, the same for every class. Built from decide.ts's own functions, so that
- * it can only say what the specification says; a change of World rewrites the rows of the pools it
- * touches and, where what a pool can carry has changed, the column of its service. Read by pick.ts.
+ * Table: the fast path, in two levels. (service, class) -> shape, the shares over pool ordinals;
+ * pool -> row, the shares over its endpoints, the same for every class. Built from decide.ts's own
+ * functions, so that it can only say what the specification says; a change of World rewrites the
+ * rows of the pools it touches and, where what a pool can carry has changed, the column of its
+ * service. Read by pick.ts.
  */
 import { assert } from "../errors.ts";
 import { xxh32 } from "../lib/xxh32.ts";
@@ -108,8 +109,9 @@ function emptyTable(policy: Policy, world: World): Table {
 }
 
 /**
- * Makes the table what buildTable would make of `world`, given every endpoint of which a column that
- * decides has changed since; an activated standby pool counts as a change of each of its endpoints.
+ * Makes the table what buildTable would make of `world`, given every endpoint of which a column
+ * that decides has changed since; an activated standby pool counts as a change of each of its
+ * endpoints.
  */
 export function updateTable(
   table: Table,

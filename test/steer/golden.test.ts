@@ -1,7 +1,7 @@
 /**
- * (policy, world, client) -> decision, as `rhumb explain` prints it: test/golden/decision/NAME.yaml is
- * the configuration; NAME.txt asks in lines that begin with `>` and holds what was answered below
- * each. Run with `--update` to write what comes out now, then read the difference.
+ * (policy, world, client) -> decision, as `rhumb explain` prints it: test/golden/decision/NAME.yaml
+ * is the configuration; NAME.txt asks in lines that begin with `>` and holds what was answered
+ * below each. Run with `--update` to write what comes out now, then read the difference.
  *
  *   > SERVICE CLIENT STATE...
  *

@@ -1,6 +1,6 @@
 /**
- * Many services over three regions with two endpoints each and a plan for each of their classes: what
- * the benchmarks in bench/steer/ steer, and the test of the table's size.
+ * Many services over three regions with two endpoints each and a plan for each of their classes:
+ * what the benchmarks in bench/steer/ steer, and the test of the table's size.
  */
 import type { Plan, Policy, RuleSetIndex } from "../../src/policy/policy.ts";
 import { first, policyOf, pool, type ServiceSketch, split } from "./steer-fixture.ts";
