@@ -6,13 +6,8 @@ import { type Config, type ZoneConfig, zoneSchema } from "../config/schema.ts";
 import { assert } from "../errors.ts";
 import { byName, type ServiceDraft } from "./compile-model.ts";
 import type { Findings } from "./compile-problems.ts";
-import {
-  buildNameTable,
-  type NameTable,
-  type RecordInput,
-  type SteeredInput,
-  type ZoneInput,
-} from "./names.ts";
+import type { NameTable, RecordInput, SteeredInput, ZoneInput } from "./name-table.ts";
+import { buildNameTable } from "./names.ts";
 import type { ServiceIndex } from "./policy.ts";
 
 export function compileNames(

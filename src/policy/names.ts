@@ -9,15 +9,6 @@ import { newDraft } from "./zone-draft.ts";
 import { draftAncestors, draftSteered, draftZones } from "./zone-read.ts";
 import { draftRecords } from "./zone-records.ts";
 
-export type {
-  NameTable,
-  NameTableInput,
-  NameTableResult,
-  RecordInput,
-  SteeredInput,
-  ZoneInput,
-} from "./name-table.ts";
-
 /** Every problem found; a table only when none of them is an error. */
 export function buildNameTable(input: NameTableInput): NameTableResult {
   const draft = newDraft();
