@@ -3,7 +3,7 @@
  * test does not say is the least surprising value; indices follow the order written.
  */
 import type { Location } from "../../src/geo/geography.ts";
-import type { NameTable } from "../../src/policy/names.ts";
+import type { NameTable } from "../../src/policy/name-table.ts";
 import type {
   ClassIndex,
   ClassPlan,
