@@ -14,6 +14,11 @@ import { smallWorld } from "../support/geography-fixture.ts";
 const folder = new URL("../golden/policy/", import.meta.url);
 const update = process.argv.includes("--update");
 
+/** Digests and serials change with every default of the language; they have tests of their own. */
+function withoutDigests(text: string): string {
+  return text.replace(/^(policy|config) [0-9a-f]{64}$/gm, "$1 ...").replace(/ serial \d+$/gm, "");
+}
+
 function compiled(name: string): string {
   const text = readFileSync(new URL(`${name}.yaml`, folder), "utf8");
   const loaded = loadConfig([{ file: `${name}.yaml`, text }]);
@@ -21,7 +26,7 @@ function compiled(name: string): string {
   const result = compile(loaded.config, smallWorld, (path) => loaded.placeOf(path));
   const problems = [...loaded.problems, ...result.problems].map(formatProblem);
   const said = problems.length === 0 ? "" : `${problems.join("\n")}\n\n`;
-  return result.ok ? `${said}${printPolicy(result.policy)}` : said;
+  return result.ok ? `${said}${withoutDigests(printPolicy(result.policy))}` : said;
 }
 
 for (const file of readdirSync(folder)) {
