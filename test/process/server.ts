@@ -93,6 +93,19 @@ export class TestServer {
     writeFileSync(this.config, text);
   }
 
+  /** `configText` of this server. */
+  text(extra: Readonly<Record<string, string>> = {}): string {
+    return configText(this.ports, extra);
+  }
+
+  /** An origin that refuses connections from now on. */
+  async closeOrigin(region: keyof typeof origins): Promise<void> {
+    const server = this.#origins[Object.keys(origins).indexOf(region)];
+    const closed = new Promise((resolve) => server?.close(resolve));
+    server?.closeAllConnections();
+    await closed;
+  }
+
   /** Starts the process; `ready` waits for it to serve. */
   spawn(): ChildProcess {
     const args = [cli, "serve", "-c", this.config, "--state", this.stateDir, "--node", "test"];
@@ -192,8 +205,8 @@ export class TestServer {
   messages(): string {
     const message = (line: string): string => {
       if (!line.startsWith("{")) return line;
-      const { part, msg } = JSON.parse(line) as { part: string; msg: string };
-      return `${part}: ${msg}`;
+      const { part, msg, err } = JSON.parse(line) as Record<string, unknown>;
+      return `${String(part)}: ${String(msg)}${err === undefined ? "" : ` ${JSON.stringify(err)}`}`;
     };
     return this.log.map(message).join("\n");
   }
