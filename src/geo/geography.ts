@@ -27,8 +27,8 @@ export interface Location {
 /**
  * Leaves in address order. `starts` has `words` unsigned 32-bit words a leaf (1 for IPv4, 4 for
  * IPv6, most significant first); leaf i is the prefix starts[i]/lengths[i], at location
- * locations[i]. `index` narrows a search: index[k] is the leaf that holds the first address of
- * bucket k (leaves.ts `bucketOf`), and one entry more closes the last bucket.
+ * locations[i]. `index` narrows a search: at an address's bucket (leaves.ts `bucketOf`) it has the
+ * leaf that holds the bucket's first address, and the next entry that of the bucket after.
  */
 export interface Leaves {
   readonly words: 1 | 4;

@@ -10,22 +10,19 @@ import type { Leaves, LocationIndex } from "./geography.ts";
 /** Leaves between two steps of making them: not yet searchable. */
 export type PlainLeaves = Omit<Leaves, "index">;
 
-/** IPv4: the top 16 bits. IPv6: 2000::/3 by 17 bits after its first three, one bucket each side. */
-export function bucketOf(words: 1 | 4, word: number): number {
-  if (words === 1) return word >>> 16;
-  const top = word >>> 29;
-  if (top === 1) return 1 + ((word >>> 12) & 0x1_ffff);
-  return top === 0 ? 0 : 0x2_0001;
-}
+/** Slots of the index's first level, by the top 12 bits. */
+const slots = 4096;
+const slotBits = 20;
 
-/** The first word of bucket k; buckets end where the next begins. */
-function bucketStart(words: 1 | 4, bucket: number): number {
-  if (words === 1) return bucket * 0x1_0000;
-  return bucket === 0 ? 0 : 0x2000_0000 + (bucket - 1) * 0x1000;
-}
-
-function bucketCount(words: 1 | 4): number {
-  return words === 1 ? 0x1_0000 : 0x2_0002;
+/**
+ * Where in `Leaves.index` the bucket of an address stands. The first level has two entries a slot,
+ * one slot for each value of the address's top 12 bits: where its buckets begin, and by how many
+ * bits the other 20 of the first word are shifted to count them. So a crowded slot has many
+ * buckets, and an empty one has one.
+ */
+export function bucketOf(index: Uint32Array, word: number): number {
+  const slot = word >>> slotBits;
+  return index[2 * slot]! + ((word & 0xf_ffff) >>> index[2 * slot + 1]!);
 }
 
 /** Bit `position` of a prefix, counted from the most significant. */
@@ -105,24 +102,40 @@ export class LeafBuilder {
   }
 }
 
+/** How many buckets each slot gets, as a power of two: about four leaves in each. */
+function bucketBits(words: 1 | 4, starts: Uint32Array): Uint8Array {
+  const counts = new Uint32Array(slots);
+  for (let at = 0; at < starts.length; at += words) counts[starts[at]! >>> slotBits]!++;
+  return Uint8Array.from(counts, (count) =>
+    Math.min(slotBits, Math.max(0, 29 - Math.clz32(count))),
+  );
+}
+
 /** The last step of making leaves. */
 export function indexLeaves(leaves: PlainLeaves): Leaves {
   const { words, starts } = leaves;
   const count = starts.length / words;
-  const buckets = bucketCount(words);
-  const index = new Uint32Array(buckets + 1);
+  const bits = bucketBits(words, starts);
+  let end = 2 * slots;
+  for (const power of bits) end += 1 << power;
+  const index = new Uint32Array(end + 1);
+  let bucket = 2 * slots;
   let leaf = 0;
-  for (let bucket = 0; bucket < buckets; bucket++) {
-    const first = bucketStart(words, bucket);
-    // Only the first word differs between buckets: a leaf that starts at or before it, and in
-    // IPv6 not within it, holds the bucket's first address.
-    while (leaf + 1 < count && startsAtOrBefore(starts, words, leaf + 1, first)) leaf++;
-    index[bucket] = leaf;
+  for (let slot = 0; slot < slots; slot++) {
+    const shift = slotBits - bits[slot]!;
+    index[2 * slot] = bucket;
+    index[2 * slot + 1] = shift;
+    for (let i = 0; i < 1 << bits[slot]!; i++) {
+      const first = slot * 0x10_0000 + i * (1 << shift);
+      while (leaf + 1 < count && startsAtOrBefore(starts, words, leaf + 1, first)) leaf++;
+      index[bucket++] = leaf;
+    }
   }
-  index[buckets] = count - 1;
+  index[bucket] = count - 1;
   return { ...leaves, index };
 }
 
+/** Whether a leaf starts at or before an address whose words after the first are 0. */
 function startsAtOrBefore(starts: Uint32Array, words: 1 | 4, leaf: number, first: number): boolean {
   const at = leaf * words;
   if (words === 1 || starts[at] !== first) return starts[at]! <= first;

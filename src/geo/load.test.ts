@@ -24,7 +24,7 @@ interface Loaded {
 
 async function load(options: Partial<LoadOptions>): Promise<Loaded> {
   const result = await loadGeography({ database: small, overrides: [], entropy, ...options });
-  assert.ok(result.ok, JSON.stringify(result));
+  if (!result.ok) assert.fail(JSON.stringify(result.problems));
   return result;
 }
 

@@ -69,6 +69,18 @@ test("spanEnd gives up beyond the limit, and not at it", () => {
   const exact = 16 - Math.log2(limits.spanLeavesMax);
   assert.equal(spanEnd(all, 0 as LeafIndex, start, exact), limits.spanLeavesMax - 1);
   assert.equal(spanEnd(all, 0 as LeafIndex, start, exact - 1), -1);
+  // And one leaf more, no more than that.
+  const more = new LeafBuilder(1);
+  for (const [low, location] of [
+    [0, 2],
+    [0x8000, 3],
+  ] as const) {
+    more.append(Uint32Array.of(low), { length: 17, location });
+  }
+  for (let i = 1; i < 0x1_0000; i++) {
+    more.append(Uint32Array.of(i * 0x1_0000), { length: 16, location: i % 2 });
+  }
+  assert.equal(spanEnd(indexLeaves(more.finish()), 0 as LeafIndex, start, exact), -1);
   assert.equal(spanEnd(all, 0 as LeafIndex, start, 20), 0);
   assert.equal(spanEnd(indexLeaves(uniformLeaves(1, 0)), 0 as LeafIndex, start, 0), 0);
 });
@@ -113,4 +125,33 @@ test("unmapPrefix leaves a prefix IPv6 that does not reach the IPv4 bits", () =>
     assert.equal(unmapPrefix(prefix.words, prefix.length), expected, text);
   }
   assert.equal(embeddedAt(parseAddress("2002::")?.words ?? assert.fail()), 16);
+});
+
+test("findLeaf, spanEnd and unmap allocate nothing", () => {
+  const builder = new LeafBuilder(4);
+  for (let i = 0; i < 256; i++) {
+    builder.append(Uint32Array.of(i * 0x100_0000, 0, 0, 0), { length: 8, location: i % 2 });
+  }
+  const leaves = indexLeaves(builder.finish());
+  const address = new Uint32Array(4);
+  let sum = 0;
+  const run = (): void => {
+    for (let i = 0; i < 200_000; i++) {
+      // Words over 2^31 would be boxed if they were handed over one by one.
+      address[0] = i * 0x9e37_79b1;
+      address[1] = ~i;
+      if (unmap(address) === 4) continue;
+      sum += spanEnd(leaves, findLeaf(leaves, address), address, 4);
+    }
+  };
+  for (let i = 0; i < 5; i++) run();
+  // 16 bytes an address would be 3.2 MB; other work of the runner may fall between, so the best.
+  let leastBytes = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 5; i++) {
+    const before = process.memoryUsage().heapUsed;
+    run();
+    leastBytes = Math.min(leastBytes, Math.abs(process.memoryUsage().heapUsed - before));
+  }
+  assert.ok(leastBytes < 300_000, `${leastBytes} bytes`);
+  assert.ok(sum > 0);
 });

@@ -50,27 +50,39 @@ export function unmapPrefix(words: Uint32Array, length: number): number {
   return Math.min(32, length - before);
 }
 
-/** The leaf that holds the address. */
+/** The leaf that holds the address: the last one that starts at or before it. */
 export function findLeaf(leaves: Leaves, words: Uint32Array): LeafIndex {
-  const bucket = bucketOf(leaves.words, words[0]!);
-  let low = leaves.index[bucket]!;
-  let high = leaves.index[bucket + 1]!;
-  const { starts } = leaves;
-  const one = leaves.words === 1;
-  // The last leaf that starts at or before the address is in low .. high.
+  const { index, starts } = leaves;
+  const first = words[0]!;
+  const bucket = bucketOf(index, first);
+  let low = index[bucket]!;
+  let high = index[bucket + 1]!;
+  if (leaves.words === 1) {
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (starts[middle]! <= first) low = middle;
+      else high = middle - 1;
+    }
+    return low as LeafIndex;
+  }
+  const second = words[1]!;
   while (low < high) {
     const middle = (low + high + 1) >>> 1;
-    const before = one ? starts[middle]! <= words[0]! : startsBefore(starts, middle * 4, words);
+    const at = middle * 4;
+    const start = starts[at]!;
+    const next = starts[at + 1]!;
+    const before =
+      start === first && next === second
+        ? lowHalfBefore(starts, at, words)
+        : start < first || (start === first && next < second);
     if (before) low = middle;
     else high = middle - 1;
   }
   return low as LeafIndex;
 }
 
-/** starts[at .. at + 3] <= words */
-function startsBefore(starts: Uint32Array, at: number, words: Uint32Array): boolean {
-  if (starts[at] !== words[0]) return starts[at]! < words[0]!;
-  if (starts[at + 1] !== words[1]) return starts[at + 1]! < words[1]!;
+/** starts[at + 2 .. at + 3] <= words[2 .. 3] */
+function lowHalfBefore(starts: Uint32Array, at: number, words: Uint32Array): boolean {
   if (starts[at + 2] !== words[2]) return starts[at + 2]! < words[2]!;
   return starts[at + 3]! <= words[3]!;
 }
