@@ -21,6 +21,7 @@ import {
   shopName,
 } from "./layout.ts";
 import { type Fault, faultMeanings, type RegionOrigins } from "./origins.ts";
+import { clockText } from "./screen.ts";
 import { runRhumb } from "./server-process.ts";
 import { Witness } from "./witness.ts";
 
@@ -43,6 +44,7 @@ export const returnBoundMs = up * intervalMs + holdMs + rampMs + graceMs;
 const stayMs = 1500;
 const pollEveryMs = 20;
 const digEveryMs = 250;
+const problemsShown = 10;
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 const clientOf = (region: DemoRegion): Asked => ({ name: shopName, subnet: region.client.subnet });
@@ -82,7 +84,7 @@ class Tour {
       port: stage.ports.dns,
       everyMs: pollEveryMs,
       entropy: stage.entropy,
-      onHeard: (asked, heard) => this.#witness.hear(asked, heard, stage.entropy.monotonic()),
+      onHeard: (asked, heard) => this.#hear(this.#witness, asked, heard),
     });
   }
 
@@ -106,6 +108,17 @@ class Tour {
 
   #dig(asked: Asked, flags: readonly string[] = []): Promise<Heard> {
     return dig(asked, this.#stage.ports.dns, flags);
+  }
+
+  #hear(
+    witness: Witness,
+    asked: Asked,
+    heard: Heard,
+    atMs = this.#stage.entropy.monotonic(),
+  ): void {
+    const problem = witness.hear(asked, heard, atMs);
+    if (problem === undefined || witness.problemCount > problemsShown) return;
+    this.#stage.say(`${clockText(this.#stage.entropy.now())}  WRONG  ${problem}`);
   }
 
   async nearest(): Promise<void> {
@@ -243,7 +256,6 @@ class Tour {
         witness.problemCount === 0 && witness.answers > 0,
         `${who}: ${witness.answers} answers so far, ${witness.problemCount} empty, foreign or late`,
       );
-      for (const problem of witness.problems) this.#stage.say(`           ${problem}`);
     }
   }
 
@@ -253,7 +265,7 @@ class Tour {
       while (digging) {
         // An answer counts from when it was asked for: it cannot be older.
         const atMs = this.#stage.entropy.monotonic();
-        this.#digWitness.hear(asked, await this.#dig(asked), atMs);
+        this.#hear(this.#digWitness, asked, await this.#dig(asked), atMs);
         await this.#sleep(digEveryMs);
       }
     };

@@ -6,8 +6,6 @@
 import type { Asked, Heard } from "./dns-client.ts";
 import { accountsName, regionOfAddress } from "./layout.ts";
 
-const problemsKept = 5;
-
 export interface Named {
   readonly firstMs: number;
   readonly lastMs: number;
@@ -15,8 +13,7 @@ export interface Named {
 }
 
 export class Witness {
-  /** Of all time; the first few. */
-  readonly problems: string[] = [];
+  /** Of all time. */
   problemCount = 0;
   answers = 0;
   /** Since the last `mark`. */
@@ -27,38 +24,37 @@ export class Witness {
     this.#named = new Map();
   }
 
-  hear(asked: Asked, heard: Heard, atMs: number): void {
+  /** What is wrong with the answer; undefined when nothing is. */
+  hear(asked: Asked, heard: Heard, atMs: number): string | undefined {
     this.answers++;
-    if (!heard.ok) {
-      this.#problem(asked, heard.message);
-      return;
-    }
+    const problem = this.#judge(asked, heard, atMs);
+    if (problem === undefined) return undefined;
+    this.problemCount++;
+    return `${asked.name} +subnet=${asked.subnet}: ${problem}`;
+  }
+
+  #judge(asked: Asked, heard: Heard, atMs: number): string | undefined {
+    if (!heard.ok) return heard.message;
     for (const address of heard.addresses) {
       const region = regionOfAddress(address)?.name;
-      if (region === undefined) this.#problem(asked, `${address} is no address of the service`);
-      else if (asked.name === accountsName && region !== "eu") {
-        this.#problem(asked, `${address} in ${region} is outside the residency set`);
-      } else {
-        const key = keyOf(asked, region);
-        const before = this.#named.get(key);
-        this.#named.set(key, {
-          firstMs: before?.firstMs ?? atMs,
-          lastMs: atMs,
-          count: (before?.count ?? 0) + 1,
-        });
+      if (region === undefined) return `${address} is no address of the service`;
+      if (asked.name === accountsName && region !== "eu") {
+        return `${address} in ${region} is outside the residency set`;
       }
+      const key = keyOf(asked, region);
+      const before = this.#named.get(key);
+      this.#named.set(key, {
+        firstMs: before?.firstMs ?? atMs,
+        lastMs: atMs,
+        count: (before?.count ?? 0) + 1,
+      });
     }
+    return undefined;
   }
 
   /** When answers to this question named the region, since the mark; undefined for never. */
   named(asked: Asked, region: string): Named | undefined {
     return this.#named.get(keyOf(asked, region));
-  }
-
-  #problem(asked: Asked, message: string): void {
-    this.problemCount++;
-    const line = `${asked.name} +subnet=${asked.subnet}: ${message}`;
-    if (this.problems.length < problemsKept) this.problems.push(line);
   }
 }
 

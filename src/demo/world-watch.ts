@@ -97,6 +97,7 @@ export function changeText(
     return `${where}  ${now.forced === null ? "the operator's word is lifted" : `by the operator: ${now.forced}`}`;
   }
   if (before?.state === now.state) return undefined;
+  if (before === undefined && now.state === "unknown") return undefined;
   return `${where}  ${stateText(before, now)}`;
 }
 
