@@ -1,0 +1,134 @@
+/**
+ * From files on a real disk to a revision in force and on record, and what is refused on the way.
+ */
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { writeMmdb } from "../../test/support/mmdb-writer.ts";
+import { systemEntropy } from "../lib/entropy.ts";
+import { policyFile, statePaths } from "../link/paths.ts";
+import { readCurrent, readPolicy } from "../link/snapshot.ts";
+import { listAudit, listRevisions, unpackFile } from "./records.ts";
+import {
+  applyRevision,
+  type CompiledRevision,
+  compileRevision,
+  recordRefusal,
+  recordRevision,
+} from "./rollout.ts";
+import { openSqliteStore } from "./sqlite.ts";
+
+const entropy = systemEntropy();
+
+interface Setting {
+  readonly stateDir: string;
+  readonly source: string;
+  readonly write: (steer: string, more?: string) => Promise<void>;
+  readonly compiled: () => Promise<CompiledRevision>;
+}
+
+async function inFolder(run: (setting: Setting) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "rhumb-rollout-"));
+  const stateDir = join(folder, "state");
+  const source = join(folder, "rhumb.yaml");
+  const database = join(folder, "geo.mmdb");
+  await writeFile(database, writeMmdb([["5.0.0.0/8", { country_code: "DE" }]]));
+  const setting: Setting = {
+    stateDir,
+    source,
+    write: (steer, more = "") =>
+      writeFile(
+        source,
+        `version: 1
+zones: {gslb.example.com: {ns: [ns1.example.net]}}
+geo: {database: ${database}}
+regions: {fra: {at: FRA}, iad: {at: IAD}}
+services:
+  shop: {endpoints: {fra: 192.0.2.1, iad: 192.0.2.2}, steer: ${steer}}
+${more}`,
+      ),
+    async compiled() {
+      const result = await compileRevision(source, { stateDir, entropy });
+      if (!result.ok) assert.fail(JSON.stringify(result.problems));
+      return result.revision;
+    },
+  };
+  try {
+    await run(setting);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+void test("compileRevision() gives a policy and says which databases it read", async () => {
+  await inFolder(async ({ write, compiled, source }) => {
+    await write("[fra, iad]");
+    const { policy, databases, sources } = await compiled();
+    assert.equal(policy.services[0]?.name, "shop");
+    assert.equal(databases.length, 1);
+    assert.equal(sources[0]?.file, source);
+  });
+});
+
+void test("compileRevision() returns every problem with its place, and writes no snapshot", async () => {
+  await inFolder(async ({ write, source, stateDir }) => {
+    await write("[fra, iad, far]", "extra: 1");
+    const result = await compileRevision(source, { stateDir, entropy });
+    assert.ok(!result.ok);
+    const found = result.problems.map(({ code, place }) => `${place?.line} ${code}`).sort();
+    assert.deepEqual(found, ["6 config.unknown-reference", "7 config.unknown-key"]);
+    assert.equal((await readCurrent(stateDir)).ok, false);
+  });
+});
+
+void test("applyRevision() puts a revision in force once, and mends a damaged snapshot", async () => {
+  await inFolder(async ({ write, compiled, stateDir }) => {
+    await write("[fra, iad]");
+    const { policy } = await compiled();
+    const apply = () => applyRevision(policy, { stateDir, at: 1 });
+    assert.deepEqual(await apply(), { ok: true, outcome: "applied" });
+    assert.deepEqual(await apply(), { ok: true, outcome: "unchanged" });
+    await writeFile(policyFile(stateDir, policy.digest), "damaged");
+    assert.deepEqual(await apply(), { ok: true, outcome: "unchanged" });
+    assert.ok((await readPolicy(stateDir, policy.digest)).ok);
+  });
+});
+
+void test("applyRevision() that cannot write is a problem, and the old revision stays", async () => {
+  await inFolder(async ({ write, compiled, stateDir }) => {
+    await writeFile(stateDir, "a file where the folder should be");
+    await write("[fra, iad]");
+    const { policy } = await compiled();
+    const result = await applyRevision(policy, { stateDir, at: 1 });
+    assert.ok(!result.ok);
+    assert.equal(result.problems[0]?.code, "state.unusable");
+  });
+});
+
+void test("recordRevision() counts revisions, keeps their text, and does not count twice", async () => {
+  await inFolder(async ({ write, compiled, stateDir, source }) => {
+    await write("[fra, iad]");
+    const first = await compiled();
+    await applyRevision(first.policy, { stateDir, at: 1 });
+    const opened = await openSqliteStore(statePaths(stateDir).store, { entropy });
+    if (!opened.ok) assert.fail(opened.message);
+    const { store } = opened;
+    const occasion = { author: "file", at: 2, source };
+    assert.equal((await recordRevision(store, first, occasion)).number, 1);
+    assert.equal((await recordRevision(store, first, occasion)).number, 1);
+    await write("[iad, fra]");
+    const second = await compiled();
+    assert.equal((await recordRevision(store, second, occasion)).number, 2);
+    assert.equal((await recordRevision(store, first, occasion)).number, 3);
+    const [newest] = await listRevisions(store, 1);
+    assert.equal(newest?.digest, first.policy.digest);
+    const text = newest?.files[0] && unpackFile(newest.files[0]);
+    assert.equal(text, first.sources[0]?.text);
+    await recordRefusal(store, [], occasion);
+    const outcomes = (await listAudit(store, 10)).map((record) => record.outcome);
+    assert.deepEqual(outcomes, ["refused", "done", "done", "done"]);
+    await store.close();
+  });
+});
