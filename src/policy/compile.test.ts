@@ -71,6 +71,18 @@ describe("compile() plans", () => {
       "203.0.113.1",
       "first(fra, ams, iad, nrt)",
     ],
+    [
+      "one candidate",
+      "steer: {nearest: {candidates: 1}}",
+      "198.51.100.1",
+      "first(iad, ams, fra, nrt)",
+    ],
+    [
+      "two candidates",
+      "steer: {nearest: {candidates: 2}}",
+      "198.51.100.1",
+      "first(iad, nrt, ams, fra)",
+    ],
     ["nearest of some", "steer: {nearest: {of: [nrt, iad]}}", "192.0.2.1", "first(iad, nrt)"],
     ["nearest of one", "steer: {nearest: {of: [nrt]}}", "192.0.2.1", "nrt"],
     [
