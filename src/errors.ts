@@ -26,10 +26,10 @@ export interface Problem {
 /** Code -> what it means. docs/errors.md is generated from this table. */
 export const problemCodes = {
   "file.unreadable": "A file or folder of the configuration cannot be read.",
-  "file.too-large": "A file is longer than the limit.",
+  "file.too-large": "A file, or all of them together, is longer than the limit.",
   "yaml.syntax": "The text is not YAML.",
   "yaml.duplicate-key": "A key stands twice in one mapping.",
-  "yaml.aliases": "Aliases expand to more than the limit.",
+  "yaml.aliases": "Aliases stand for more than the limit, or for nothing.",
   "config.unknown-key": "A key that Rhumb does not know.",
   "config.invalid": "A value of the wrong kind or out of range.",
   "config.missing": "A value that must be written is not.",
@@ -37,7 +37,7 @@ export const problemCodes = {
   "config.unknown-reference": "A name that is defined nowhere.",
   "config.duplicate": "One thing defined twice, or one prefix with two values.",
   "config.conflict": "Two values that cannot both hold.",
-  "config.unreachable": "A rule that can never match, because one before it matches first.",
+  "config.unreachable": "A rule or an endpoint that no client can reach.",
   "config.empty-class": "A rule that no client of this geography reaches.",
   "config.indistinct": "One point per country cannot tell these regions apart.",
   "config.limit": "More of something than the limit allows.",

@@ -1,4 +1,7 @@
-/** `rhumb completion`: scripts made from the commands themselves, so that they cannot be out of date. */
+/**
+ * `rhumb completion`: scripts made from the commands themselves, so that they cannot be out of
+ * date.
+ */
 import { Argument, type Command } from "commander";
 import { type CliCommand, examples, out } from "./command.ts";
 
@@ -89,7 +92,8 @@ const scripts: Readonly<Record<Shell, (table: readonly Words[]) => string>> = {
   fish: fishScript,
 };
 
-export const command: CliCommand = {
+/** The whole tree of commands is handed in: program.ts holds the table that names this file. */
+export const completionCommand = (wholeProgram: () => Promise<Command>): CliCommand => ({
   define: (program) =>
     program
       .command("completion")
@@ -104,7 +108,6 @@ export const command: CliCommand = {
         ]),
       )
       .action(async (shell: Shell) => {
-        const { wholeProgram } = await import("./program.ts");
         out(scripts[shell](wordsOf(await wholeProgram())));
       }),
-};
+});

@@ -1,6 +1,6 @@
 /**
- * `rhumb explain NAME --client ADDR`: why a client gets what it gets. From a running server's World,
- * or from the configuration alone with everything up; `--down` and `--drain` ask what if.
+ * `rhumb explain NAME --client ADDR`: why a client gets what it gets. From a running server's
+ * World, or from the configuration alone with everything up; `--down` and `--drain` ask what if.
  */
 
 import { limits } from "../limits.ts";

@@ -1,6 +1,7 @@
 /**
- * A configuration on disk -> a policy, for the commands that need no server. Compiled geographies are
- * kept in the user's cache folder, so that only the first `rhumb check` of a database takes time.
+ * A configuration on disk -> a policy, for the commands that need no server. Compiled geographies
+ * are kept in the user's cache folder, so that only the first `rhumb check` of a database takes
+ * time.
  */
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,6 @@ import type { Problem } from "../errors.ts";
 import type { Policy } from "../policy/policy.ts";
 import { complainProblems, entropy, exitCodes, finish } from "./command.ts";
 
-// biome-ignore lint/style/noProcessEnv: the command line is where the environment comes in
 const cacheHome = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
 
 export type CompiledSource =

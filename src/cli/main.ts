@@ -1,6 +1,6 @@
 /**
- * The executable: finds the command that was asked for, loads it and runs it. Exit codes: command.ts
- * and docs/cli.md.
+ * The executable: finds the command that was asked for, loads it and runs it. Exit codes:
+ * command.ts and docs/cli.md.
  */
 import { CommanderError } from "commander";
 import { complain, exitCodes, finish } from "./command.ts";

@@ -49,10 +49,14 @@ export function overrideCommand(name: string): CliCommand {
         .addOption(jsonOption())
         .addHelpText(
           "after",
-          examples([
-            `rhumb ${kind} region:fra --reason 'power work' --for 2h`,
-            `rhumb ${kind} shop/fra/192.0.2.10 --reason 'slow disk'`,
-          ]),
+          examples(
+            kind === "activate"
+              ? ["rhumb activate shop/muc --reason 'both regions are gone' --for 4h"]
+              : [
+                  `rhumb ${kind} region:fra --reason 'power work' --for 2h`,
+                  `rhumb ${kind} shop/fra/192.0.2.10 --reason 'slow disk'`,
+                ],
+          ),
         )
         .action(async (target: string, options: Options) => {
           const reply = await ask(

@@ -1,6 +1,6 @@
 /**
- * The table of commands, each in a file of its own that is loaded when it is asked for. Help needs the
- * table alone; completion and the documentation load them all. Run by main.ts.
+ * The table of commands, each in a file of its own that is loaded when it is asked for. Help needs
+ * the table alone; completion and the documentation load them all. Run by main.ts.
  */
 import { Command } from "commander";
 import type { CommandEntry } from "./command.ts";
@@ -71,7 +71,7 @@ export const commandTable: readonly CommandEntry[] = [
   {
     name: "completion",
     summary: "print a completion script for bash, zsh or fish",
-    load: async () => (await import("./completion.ts")).command,
+    load: async () => (await import("./completion.ts")).completionCommand(wholeProgram),
   },
   {
     name: "version",

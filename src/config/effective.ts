@@ -131,12 +131,13 @@ function expandPools(
 
 function expandPool(pool: readonly EndpointConfig[], written: unknown, at: At): unknown {
   const items: readonly unknown[] = Array.isArray(written) ? written : [written];
-  return pool.map(({ name: _, ...endpoint }, index) => {
+  return pool.map((endpoint, index) => {
     const item = items[index];
     const wrote = isMapping(item) ? item : { ...endpoint, cname: undefined, weight: undefined };
     return Object.fromEntries(
       Object.entries(endpoint).flatMap(([key, own]) => {
-        if (own === undefined) return [];
+        // The name follows from the address.
+        if (own === undefined || key === "name") return [];
         if (wrote[key] === undefined) at.defaults.push([...at.path, index, key]);
         return [[key, own]];
       }),

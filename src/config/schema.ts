@@ -36,22 +36,31 @@ import {
   zoneDuration,
 } from "./values.ts";
 
-const ownerName = canonical(canonicalOwner, "a DNS name");
+const ownerName = canonical(canonicalOwner, "a DNS name").meta({ title: "DNS name" });
 const country = z
   .string()
-  .regex(/^[A-Z]{2}$/, "expected two capital letters such as DE (ISO 3166)");
+  .regex(/^[A-Z]{2}$/, "expected two capital letters such as DE (ISO 3166)")
+  .meta({ title: "country" });
 const subdivision = z
   .string()
-  .regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, "expected a code such as US-CA (ISO 3166-2)");
-/** A path of an HTTP request. */
-const path = printable(1024).startsWith("/", "expected a path that starts with /");
+  .regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, "expected a code such as US-CA (ISO 3166-2)")
+  .meta({ title: "subdivision" });
+/** A path of an HTTP request: no blank and no control character reaches the request line. */
+const path = z
+  .string()
+  .max(1024)
+  .regex(
+    /^\/[\x21-\x7e]*$/,
+    "expected a path that starts with /, in printable ASCII without blanks",
+  )
+  .meta({ title: "path" });
 
 export const regionSchema = object({
   at: at.describe("Where the region is: an IATA airport code, or [latitude, longitude]."),
   in: anyNumberOf(jurisdiction)
     .prefault([])
     .describe("Jurisdictions the region is in, for `residency`."),
-  labels: z.record(z.string(), z.string()).default({}).describe("Free labels, for people."),
+  labels: z.record(z.string(), z.string()).prefault({}).describe("Free labels, for people."),
   capacity: later("regions.*.capacity"),
   cost: later("regions.*.cost"),
   vote: later("regions.*.vote"),
@@ -276,7 +285,9 @@ const ttlSchema = z.union([
 
 const fixedAnswer = object({
   region: name.describe("Region the fixed answer counts as, for `residency`."),
-  endpoints: endpointList.describe("Never probed, in no plan."),
+  endpoints: endpointList
+    .meta({ title: "endpoint, or a list" })
+    .describe("Never probed, in no plan."),
 });
 
 export const serviceSchema = object({
@@ -318,14 +329,14 @@ export const serviceSchema = object({
       z.enum(["serve-all", "refuse", "last-good"]),
       object({ fixed: fixedAnswer.describe("Serve this instead.") }),
     ])
-    .default("serve-all")
+    .prefault("serve-all")
     .describe("When nothing is left: `serve-all`, `refuse`, `last-good` or `{fixed}`."),
   failback: object({
     hold: duration({ max: "1d" }).prefault("1m").describe("A returning endpoint waits this long."),
     ramp: duration({ max: "1d" }).prefault("5m").describe("Then its share grows over this time."),
     resume: oneOf(["auto"], ["manual"], "services.*.failback.resume")
       .default("auto")
-      .describe("`manual` is not supported yet."),
+      .describe("By itself; `manual` is not supported yet."),
   })
     .prefault({})
     .describe("How what was down comes back."),
@@ -353,7 +364,7 @@ export const serviceSchema = object({
     ),
   records: z
     .array(recordSchema)
-    .default([])
+    .prefault([])
     .describe("Static records of other types at the service's names."),
   policy: later("services.*.policy"),
   canary: later("services.*.canary"),
@@ -373,9 +384,7 @@ export const serviceSchema = object({
 });
 
 export const zoneSchema = object({
-  ns: anyNumberOf(hostName)
-    .prefault([])
-    .describe("Name servers the parent zone delegates to. Default: the zone itself."),
+  ns: anyNumberOf(hostName).prefault([]).describe("Name servers the parent zone delegates to."),
   soa: object({
     mname: hostName.optional().describe("Primary. Default: the first of `ns`."),
     rname: z
@@ -392,7 +401,7 @@ export const zoneSchema = object({
     .optional()
     .describe("Start of authority."),
   ttl: zoneDuration().prefault("1h").describe("TTL of static records that state none."),
-  records: z.array(recordSchema).default([]).describe("Static records."),
+  records: z.array(recordSchema).prefault([]).describe("Static records."),
   dnssec: later("zones.*.dnssec"),
   transfer: later("zones.*.transfer"),
   update: later("zones.*.update"),
@@ -412,7 +421,7 @@ const geoSchema = object({
     .min(1)
     .default("bundled")
     .describe("`bundled`, or a path to an MMDB file (MaxMind, IPinfo, ip-location-db layouts)."),
-  overrides: z.array(geoOverride).default([]).describe("What you know better, by prefix."),
+  overrides: z.array(geoOverride).prefault([]).describe("What you know better, by prefix."),
   asn: later("geo.asn"),
 });
 
@@ -423,7 +432,7 @@ const listenSchema = object({
   redirect: anyNumberOf(socketAddress).prefault([]).describe("Addresses for the redirect front."),
   metrics: z
     .union([z.literal("off"), socketAddress])
-    .default("127.0.0.1:9153")
+    .prefault("127.0.0.1:9153")
     .describe("Address for Prometheus, or `off`."),
   dot: later("listen.dot"),
   doh: later("listen.doh"),

@@ -55,7 +55,8 @@ export const duration = (bounds: DurationBounds = {}) =>
       if (ms > (parseDuration(max) ?? 0)) refuse(`${text} is above the greatest value, ${max}`);
       if (wholeSeconds && ms % 1000 !== 0) refuse(`${text} is not a whole number of seconds`);
       return ms;
-    });
+    })
+    .meta({ title: "duration" });
 /** A time in a zone's own records (RFC 2181 section 8). */
 export const zoneDuration = () =>
   duration({ max: `${limits.dnsRecordTtlSecondsMax}s`, wholeSeconds: true });
@@ -68,10 +69,12 @@ export const name = z
   .regex(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
     "expected lower-case letters, digits and inner hyphens, at most 63",
-  );
+  )
+  .meta({ title: "name" });
 export const jurisdiction = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, "expected a short word such as EU or US");
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, "expected a short word such as EU or US")
+  .meta({ title: "jurisdiction" });
 export const port = z.int().min(1).max(65_535);
 export const weight = z.int().min(0).max(1_000_000);
 
@@ -84,7 +87,7 @@ export const canonical = (parse: (text: string) => string | undefined, what: str
     return z.NEVER;
   });
 
-export const hostName = canonical(canonicalHost, "a host name");
+export const hostName = canonical(canonicalHost, "a host name").meta({ title: "host name" });
 
 /** One value or a list of at least one. */
 export const oneOrMore = <T extends z.ZodType>(item: T) =>
@@ -94,20 +97,22 @@ export const anyNumberOf = <T extends z.ZodType>(item: T) =>
   z.union([item.transform((value) => [value]), z.array(item)]);
 
 /** IATA code or [latitude, longitude]. */
-export const at = z.union([
-  z
-    .string()
-    .regex(
-      /^[A-Z]{3}$/,
-      "expected an IATA airport code such as FRA, or [latitude, longitude] in degrees",
-    ),
-  z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]),
-]);
+export const at = z
+  .union([
+    z
+      .string()
+      .regex(
+        /^[A-Z]{3}$/,
+        "expected an IATA airport code such as FRA, or [latitude, longitude] in degrees",
+      ),
+    z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]),
+  ])
+  .meta({ title: "airport or [latitude, longitude]" });
 
 export const cidr = canonical(
   (text) => canonicalCidr(text),
   "a prefix such as 192.0.2.0/24 or 2001:db8::/32 with all bits after its length 0",
-);
+).meta({ title: "prefix" });
 
 /** A prefix, or an address that stands for itself alone. */
 export const cidrOrAddress = canonical((text) => {
@@ -115,7 +120,7 @@ export const cidrOrAddress = canonical((text) => {
   if (ipv4 !== undefined) return `${ipv4}/32`;
   const ipv6 = canonicalIpv6(text);
   return ipv6 === undefined ? canonicalCidr(text) : `${ipv6}/128`;
-}, "an address or a prefix such as 10.0.0.0/8");
+}, "an address or a prefix such as 10.0.0.0/8").meta({ title: "address or prefix" });
 
 /** An address and a port to listen on; port 0 lets the system choose. */
 export const socketAddress = canonical((text) => {
@@ -127,7 +132,7 @@ export const socketAddress = canonical((text) => {
   }
   const ipv6 = canonicalIpv6(match[1] ?? "");
   return ipv6 === undefined ? undefined : `[${ipv6}]:${Number(match[3])}`;
-}, "an address and port such as 127.0.0.1:5300 or [::]:53");
+}, "an address and port such as 127.0.0.1:5300 or [::]:53").meta({ title: "address:port" });
 
 /** What goes into a request line or header: no blank, no control character. */
 export const printable = (max: number) =>
@@ -136,18 +141,24 @@ export const printable = (max: number) =>
     .max(max)
     .regex(/^[\x21-\x7e]+$/, "expected printable ASCII without blanks");
 
-export const statusRange = z.union([z.int().min(100).max(599).transform(String), z.string()]).pipe(
-  z
-    .string()
-    .regex(/^[1-5]\d\d(-[1-5]\d\d)?$/, "expected a status such as 200, or a range such as 200-299")
-    .transform((text, context): [number, number] => {
-      const [low = "", high = low] = text.split("-");
-      if (Number(low) > Number(high)) {
-        context.addIssue({ code: "custom", message: `${text} ends before it begins` });
-      }
-      return [Number(low), Number(high)];
-    }),
-);
+export const statusRange = z
+  .union([z.int().min(100).max(599).transform(String), z.string()])
+  .pipe(
+    z
+      .string()
+      .regex(
+        /^[1-5]\d\d(-[1-5]\d\d)?$/,
+        "expected a status such as 200, or a range such as 200-299",
+      )
+      .transform((text, context): [number, number] => {
+        const [low = "", high = low] = text.split("-");
+        if (Number(low) > Number(high)) {
+          context.addIssue({ code: "custom", message: `${text} ends before it begins` });
+        }
+        return [Number(low), Number(high)];
+      }),
+  )
+  .meta({ title: "status or range" });
 
 /** The operator's text as a message shows it: bounded, on one line. */
 export function quote(text: string): string {
