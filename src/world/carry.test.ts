@@ -159,3 +159,13 @@ test("resume() moves what World remembers back with a clock that was set back", 
   );
   assert.equal(stateOf(done.world.endpoints, 0), "ramping");
 });
+
+test("carry() forgets lastGood of an endpoint that moves to another service", () => {
+  const run = runOf(before);
+  run.probes(0, "oxxx", 100);
+  assert.equal(run.world.endpoints.lastGood[0], 1, "nothing is usable: the last one stays");
+  const moved = withIdentities(policyOf([blog, shop]), "moved", ["a", "x", "y", "z", "w"]);
+  const world = carry(before, run.world, moved, run.now);
+  assert.equal(stateOf(world.endpoints, 0), "down");
+  assert.deepEqual([...world.endpoints.lastGood], [0, 0, 0, 0, 0]);
+});

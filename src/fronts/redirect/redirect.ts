@@ -217,13 +217,12 @@ function setClient(client: Client, address: Address | undefined): void {
 }
 
 /**
- * Would a client that follows come back? It does when the target is the host it asked for, or one
- * this front redirects as well. Another port is another server.
+ * Would a client that follows come back? It does when this front redirects the target, too: the host
+ * it asked for, or another. Another port is another server.
  */
 function leadsBack(context: RedirectContext, asked: Authority, origin: Origin): boolean {
   const { host, port } = origin.authority;
   if (effectivePort(port) !== effectivePort(asked.port)) return false;
-  if (host === asked.host) return true;
   const index = findHost(context.hosts, host);
   return index !== undefined && context.snapshot.policy.services[index]!.redirect !== "";
 }

@@ -118,6 +118,27 @@ test("the server answers a long body without reading it, so that the answer arri
   assert.deepEqual(statuses(odd), ["307"]);
 });
 
+test("the server lets a client send on after the answer, within bounds, and then ends", async (t) => {
+  const { port } = await start(t);
+  for (const [bytes, fine] of [
+    [limits.redirectDiscardBytesMax / 2, true],
+    [limits.redirectDiscardBytesMax * 8, false],
+  ] as const) {
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    const errors: unknown[] = [];
+    socket.on("error", (error) => errors.push(error));
+    socket.write(`PUT / HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: ${bytes}\r\n\r\n`);
+    assert.match(String(await once(socket, "data")), /^HTTP\/1\.1 307 /);
+    await once(socket, "end");
+    for (let sent = 0; sent < bytes && !socket.destroyed; sent += 65_536) {
+      await new Promise<unknown>((resolve) => socket.write("x".repeat(65_536), resolve));
+    }
+    socket.end();
+    while (!socket.closed) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(errors.length === 0, fine, String(errors));
+  }
+});
+
 test("the server takes nothing after a body for a request", async (t) => {
   const { port } = await start(t);
   const inner = "GET /smuggled HTTP/1.1\r\nHost: shop.example.com\r\n\r\n";
