@@ -91,7 +91,7 @@ class Demo {
     if (this.#script !== undefined) requireDig();
     await this.#prepareFolder();
     this.#catchSignals();
-    this.#say("Rhumb: three regions on this machine, two web servers each.");
+    this.#say("Rhumb: three regions on this machine, two web servers each. Starting ...");
     for (const origins of this.#origins.values()) await origins.start();
     this.#server = new ServerProcess(this.#paths, (why) => {
       console.error(why);

@@ -43,7 +43,8 @@ export function dig(asked: Asked, port: number, flags: readonly string[] = []): 
   });
 }
 
-const patienceMs = 1000;
+/** As long as an impatient resolver waits. */
+const patienceMs = 3000;
 
 /** One query by UDP. */
 function encodeQuery(asked: Asked, id: number): Uint8Array {
@@ -84,15 +85,21 @@ function readAnswer(bytes: Uint8Array): { readonly id: number; readonly heard: H
   return { id, heard: { ok: true, addresses } };
 }
 
+interface Waiting {
+  readonly asked: Asked;
+  readonly timer: Timer;
+  readonly sentMs: number;
+}
+
 /** Asks each question in turn, one every `everyMs`, until closed. */
 export class Poller {
   readonly #socket: Socket = createSocket("udp4");
-  readonly #waiting = new Map<number, { readonly asked: Asked; readonly timer: Timer }>();
+  readonly #waiting = new Map<number, Waiting>();
   readonly #entropy: Entropy;
   readonly #onHeard: (asked: Asked, heard: Heard) => void;
   #timer: Timer | undefined;
   #id = 0;
-  asked = 0;
+  slowestMs = 0;
 
   constructor(
     questions: readonly Asked[],
@@ -118,12 +125,11 @@ export class Poller {
   #ask(asked: Asked, port: number): void {
     this.#id = (this.#id + 1) & 0xffff;
     const id = this.#id;
-    this.asked++;
     const timer = this.#entropy.after(patienceMs, () => {
       this.#waiting.delete(id);
       this.#onHeard(asked, { ok: false, message: `no answer within ${patienceMs} ms` });
     });
-    this.#waiting.set(id, { asked, timer });
+    this.#waiting.set(id, { asked, timer, sentMs: this.#entropy.monotonic() });
     this.#socket.send(encodeQuery(asked, id), port, demoHost);
   }
 
@@ -133,6 +139,7 @@ export class Poller {
     if (answer === undefined || waiting === undefined) return;
     this.#waiting.delete(answer.id);
     waiting.timer.cancel();
+    this.slowestMs = Math.max(this.slowestMs, this.#entropy.monotonic() - waiting.sentMs);
     this.#onHeard(waiting.asked, answer.heard);
   }
 

@@ -112,7 +112,7 @@ export function demoConfig(ports: DemoPorts): string {
   const check = `{http: /healthz, port: ${ports.origins}, interval: ${seconds(demoTimes.intervalMs)}, timeout: ${seconds(demoTimes.timeoutMs)}}`;
   return `# The demonstration's configuration. Edit and save it while the demonstration runs: it reloads.
 version: 1
-zone: demo.example
+zones: {demo.example: {ns: [ns1.example.net]}}
 listen:
   dns: ["${demoHost}:${ports.dns}"]
   redirect: ["${demoHost}:${ports.redirect}"]

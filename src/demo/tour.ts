@@ -254,9 +254,11 @@ class Tour {
     ] as const) {
       this.#check(
         witness.problemCount === 0 && witness.answers > 0,
-        `${who}: ${witness.answers} answers so far, ${witness.problemCount} empty, foreign or late`,
+        `${who}: ${witness.answers} answers so far, ${witness.problemCount} empty, foreign or missing`,
       );
     }
+    const slowest = Math.ceil(this.#poller.slowestMs);
+    this.#stage.say(`           the slowest answer to the poller took ${slowest} ms`);
   }
 
   #keepDigging(asked: Asked): { stop(): Promise<void> } {
