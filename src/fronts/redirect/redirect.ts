@@ -217,8 +217,8 @@ function setClient(client: Client, address: Address | undefined): void {
 }
 
 /**
- * Would a client that follows come back? It does when this front redirects the target, too: the host
- * it asked for, or another. Another port is another server.
+ * Would a client that follows come back? It does when this front redirects the target, too: the
+ * host it asked for, or another. Another port is another server.
  */
 function leadsBack(context: RedirectContext, asked: Authority, origin: Origin): boolean {
   const { host, port } = origin.authority;
