@@ -71,7 +71,8 @@ export class TcpClients {
 
   /** One timer for all; none while there are no clients. */
   #sweepLater(): void {
-    this.#sweeper ??= this.#entropy.after(limits.dnsTcpSweepMs, () => {
+    if (this.#sweeper !== undefined) return;
+    this.#sweeper = this.#entropy.after(limits.dnsTcpSweepMs, () => {
       this.#sweeper = undefined;
       const now = this.#entropy.monotonic();
       const crowded = this.count > limits.dnsTcpConnectionsMax / 2;
