@@ -1,8 +1,9 @@
 /**
  * `npm run bench -- [NAME...] [--json] [--against FILE]`: runs benchmarks, each in a process of its
- * own. A benchmark is a program bench/AREA/NAME.ts, mirroring src/AREA/NAME.ts, that prints one JSON
- * object: `{"results":[{"name":"...","value":1.5,"unit":"ns/op"}, ...]}`. NAME selects by area or
- * name. `--json` prints all with the machine they ran on; keep that, and `--against` compares to it.
+ * own. A benchmark is a program bench/AREA/NAME.ts, mirroring src/AREA/NAME.ts, that prints one
+ * JSON object: `{"results":[{"name":"...","value":1.5,"unit":"ns/op"}, ...]}`. NAME selects by area
+ * or name. `--json` prints all with the machine they ran on; keep that, and `--against` compares to
+ * it.
  */
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
@@ -75,7 +76,9 @@ function printText(current: Report, earlier: Report | undefined): void {
     for (const result of run.results) {
       const old = before?.results.find((other) => other.name === result.name)?.value;
       const ratio = old === undefined ? "" : `  x ${(result.value / old).toFixed(3)} of ${old}`;
-      console.log(`${run.benchmark}  ${result.name}: ${result.value} ${result.unit}${ratio}`);
+      console.log(
+        `${run.benchmark}  ${result.name}: ${Number(result.value.toPrecision(4))} ${result.unit}${ratio}`,
+      );
     }
   }
 }

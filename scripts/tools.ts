@@ -9,6 +9,7 @@ import { delimiter, join } from "node:path";
 export const debianPackages = {
   dig: "bind9-dnsutils",
   kdig: "knot-dnsutils",
+  knotd: "knot",
   drill: "ldnsutils",
   dnsperf: "dnsperf",
   haproxy: "haproxy",

@@ -1,6 +1,6 @@
 /**
- * What the documentation shows is true: its configurations are accepted without a warning, its links
- * lead somewhere, and the demonstration's own configuration is one an operator could write.
+ * What the documentation shows is true: its configurations are accepted without a warning, its
+ * links lead somewhere, and the demonstration's own configuration is one an operator could write.
  */
 import assert from "node:assert/strict";
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
