@@ -59,6 +59,16 @@ export function formatProblem(problem: Problem): string {
   return `${place}${problem.severity === "warning" ? "warning " : ""}${problem.code} ${path}${problem.message}${hint}`;
 }
 
+/** In the order an operator reads: by file, line and column, those without a place first. */
+export function byPlace(problems: readonly Problem[]): readonly Problem[] {
+  const at = ({ place }: Problem): Place => place ?? { file: "", line: 0, column: 0 };
+  return problems.toSorted((a, b) => {
+    const [x, y] = [at(a), at(b)];
+    if (x.file !== y.file) return x.file < y.file ? -1 : 1;
+    return x.line - y.line || x.column - y.column;
+  });
+}
+
 /** A broken invariant: a bug of ours. The process ends; its supervisor starts another. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`bug: ${message}`);

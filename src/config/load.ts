@@ -3,7 +3,7 @@
  * control/ and tests. Pure. Sections are read entry by entry and the checks between values run on
  * whatever is valid, so all mistakes are reported together and none in a valid neighbour.
  */
-import type { Place, Problem } from "../errors.ts";
+import { byPlace, type Place, type Problem } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Checks, ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts";
 import { checkGeo, checkSizes } from "./checks-geo.ts";
@@ -15,6 +15,7 @@ import { configDigest } from "./digest.ts";
 import { type Path, readDocument } from "./document.ts";
 import { type Draft, draftKey, draftOf, isMapping, type Report } from "./draft.ts";
 import { type Merged, mergeDocuments, pathOf, problemOf } from "./merge.ts";
+import { salvage } from "./salvage.ts";
 import {
   type Config,
   configSchema,
@@ -41,9 +42,18 @@ export interface LoadedConfig {
   readonly placeOf: (path: string) => Place | undefined;
 }
 
-export type LoadResult =
-  | LoadedConfig
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+export interface RefusedConfig {
+  readonly ok: false;
+  readonly problems: readonly Problem[];
+  /**
+   * What is whole of it, for the stages after this one to find their errors in; never to be put in
+   * force. undefined when nothing can be said.
+   */
+  readonly salvaged: Config | undefined;
+  readonly placeOf: (path: string) => Place | undefined;
+}
+
+export type LoadResult = LoadedConfig | RefusedConfig;
 
 export function loadConfig(sources: readonly Source[]): LoadResult {
   const documents = sources.map(readDocument);
@@ -61,7 +71,16 @@ export function loadConfig(sources: readonly Source[]): LoadResult {
   const draft = readDraft(merged, whole ? report : exceptMissingTop(report));
   const services = whole ? checkAll({ draft, report }) : [];
   const found = ordered(problems);
-  if (found.some((problem) => problem.severity === "error")) return { ok: false, problems: found };
+  const placeOf = (path: string): Place => {
+    const steps = pathOf(path, merged.value);
+    // `zone: x` is short for an entry of `zones` that stands nowhere.
+    const short = steps[0] === "zones" && merged.sections.zones?.[steps[1] ?? ""] === undefined;
+    return merged.locate(short ? ["zone"] : steps);
+  };
+  if (found.some((problem) => problem.severity === "error")) {
+    const salvaged = whole ? salvage(draft, services, problems) : undefined;
+    return { ok: false, problems: found, salvaged, placeOf };
+  }
   const config = finish(draft, services);
   return {
     ok: true,
@@ -69,12 +88,7 @@ export function loadConfig(sources: readonly Source[]): LoadResult {
     problems: found,
     digest: configDigest(config),
     written: merged.value,
-    placeOf(path) {
-      const steps = pathOf(path, merged.value);
-      // `zone: x` is short for an entry of `zones` that stands nowhere.
-      const short = steps[0] === "zones" && merged.sections.zones?.[steps[1] ?? ""] === undefined;
-      return merged.locate(short ? ["zone"] : steps);
-    },
+    placeOf,
   };
 }
 
@@ -171,7 +185,7 @@ function finish(draft: ConfigDraft, services: readonly ServiceChecks[]): Config 
   };
 }
 
-/** By file, line and column; the same thing said twice of one place is said once. */
+/** The same thing said twice of one place is said once; what is too much is counted. */
 function ordered(problems: readonly Problem[]): readonly Problem[] {
   const seen = new Set<string>();
   const unique = problems.filter((problem) => {
@@ -181,15 +195,10 @@ function ordered(problems: readonly Problem[]): readonly Problem[] {
     seen.add(key);
     return true;
   });
-  const key = (problem: Problem) => problem.place ?? { file: "", line: 0, column: 0 };
-  unique.sort((a, b) => {
-    const [at, bt] = [key(a), key(b)];
-    if (at.file !== bt.file) return at.file < bt.file ? -1 : 1;
-    return at.line - bt.line || at.column - bt.column;
-  });
-  if (unique.length <= limits.problemsMax) return unique;
-  const kept = unique.slice(0, limits.problemsMax - 1);
-  const message = `${unique.length - kept.length} more problems are not shown`;
+  const sorted = byPlace(unique);
+  if (sorted.length <= limits.problemsMax) return sorted;
+  const kept = sorted.slice(0, limits.problemsMax - 1);
+  const message = `${sorted.length - kept.length} more problems are not shown`;
   const hint = "put these right first";
   return [...kept, { code: "config.limit", severity: "error", path: "", message, hint }];
 }

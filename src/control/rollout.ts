@@ -6,7 +6,7 @@
  */
 import { loadConfig } from "../config/load.ts";
 import { readSources, type Source } from "../config/source.ts";
-import type { Place, Problem } from "../errors.ts";
+import { byPlace, type Problem } from "../errors.ts";
 import { loadGeography } from "../geo/load.ts";
 import type { Entropy } from "../lib/entropy.ts";
 import type { Revision } from "../link/messages.ts";
@@ -37,28 +37,41 @@ export async function compileRevision(
   const read = await readSources(source);
   if (!read.ok) return read;
   const loaded = loadConfig(read.sources);
-  if (!loaded.ok) return loaded;
-  const { config } = loaded;
-  const placeOf = (path: string): Place | undefined => loaded.placeOf(path);
+  const config = loaded.ok ? loaded.config : loaded.salvaged;
+  if (config === undefined) return { ok: false, problems: loaded.problems };
+  const { placeOf } = loaded;
+  const cacheDir = statePaths(options.stateDir).geography;
   const geography = await loadGeography({
     database: config.geo.database,
     overrides: config.geo.overrides,
     entropy: options.entropy,
-    cacheDir: statePaths(options.stateDir).geography,
+    cacheDir,
     placeOf,
   });
-  if (!geography.ok) return { ok: false, problems: [...loaded.problems, ...geography.problems] };
-  const compiled = compile(config, geography.geography, placeOf);
-  if (!compiled.ok) return { ok: false, problems: [...loaded.problems, ...compiled.problems] };
-  return {
-    ok: true,
-    revision: {
-      policy: compiled.policy,
-      sources: read.sources,
-      warnings: [...loaded.problems, ...compiled.problems],
-      databases: config.geo.database === "bundled" ? [] : [config.geo.database],
-    },
-  };
+  // With a stage at fault the next ones still look at what is whole, so that one run tells all.
+  const stand = geography.ok
+    ? geography
+    : await loadGeography({
+        database: "bundled",
+        overrides: [],
+        entropy: options.entropy,
+        cacheDir,
+      });
+  const compiled = stand.ok ? compile(config, stand.geography, placeOf) : undefined;
+  const before = [...loaded.problems, ...(geography.ok ? [] : geography.problems)];
+  if (loaded.ok && geography.ok && compiled?.ok === true) {
+    const databases = config.geo.database === "bundled" ? [] : [config.geo.database];
+    const warnings = byPlace([...before, ...compiled.problems]);
+    return {
+      ok: true,
+      revision: { policy: compiled.policy, sources: read.sources, warnings, databases },
+    };
+  }
+  // Of what was left out later stages may warn wrongly; their errors are about what they read.
+  const after = compiled?.problems.filter(
+    ({ severity }) => severity === "error" || (loaded.ok && geography.ok),
+  );
+  return { ok: false, problems: byPlace([...before, ...(after ?? [])]) };
 }
 
 export type ApplyResult =
