@@ -49,7 +49,7 @@ export const limits = {
   /** Geography: what is read from databases. */
   geoDatabasesMax: 8,
   geoDatabaseBytesMax: 1024 * 1024 * 1024,
-  geoLeavesMax: 16_777_216,
+  geoLeavesMax: 25_000_000,
   geoOverridesMax: 65_536,
   geoCacheFilesMax: 4,
   /** MMDB: values visited and nodes walked, counted together, for each byte of the file. */
@@ -266,3 +266,5 @@ assert(
   "the redirect front ends before its part must",
 );
 assert(limits.redirectDiscardMs < limits.redirectDrainMs, "a discarded body does not hold a drain");
+assert(limits.drainFrontsMs > limits.dnsTcpDrainMs, "a front finishes before it is killed");
+assert(limits.drainFrontsMs > limits.redirectDrainMs, "a front finishes before it is killed");

@@ -267,6 +267,25 @@ test("compileGeography joins databases, the first that knows a fact wins", () =>
   assert.equal(at(geography, "6.0.0.1").country, "FR");
 });
 
+test("compileGeography joins a file of each family as one database of both", () => {
+  const v4 = [
+    ["5.0.0.0/8", { country_code: "DE" }],
+    ["6.0.0.0/8", { latitude: 10.5, longitude: 20.5 }],
+  ] as const;
+  const v6 = [
+    ["2a00::/16", { country_code: "FR" }],
+    ["2b00::/16", { latitude: 30.5, longitude: 40.5 }],
+  ] as const;
+  const both = compiled([writeMmdb([...v4, ...v6])]);
+  const apart = compiled([writeMmdb(v4, { ipVersion: 4 }), writeMmdb(v6)]);
+  assert.deepEqual({ ...apart, source: both.source }, both);
+  assert.deepEqual(
+    compiled([writeMmdb(v6), writeMmdb(v4, { ipVersion: 4 })]).v6.lengths,
+    both.v6.lengths,
+  );
+  assert.equal(at(apart, "6.1.1.1").latitude, 10.5);
+});
+
 test("compileGeography gives equal input equal columns", () => {
   const entries: [string, WrittenValue][] = [
     ["5.0.0.0/8", { country_code: "DE" }],
@@ -335,7 +354,7 @@ test("compileGeography ends on trees that loop or multiply", () => {
     const result = compile([treeOf(records)]);
     assert.ok(!result.ok, records.slice(0, 8).join());
     assert.equal(result.problems[0]?.code, "geo.unreadable");
-    const { message = "" } = result.problems[0] ?? {};
+    const message = result.problems[0]?.message ?? "";
     assert.match(message, /more steps|deeper than an address|leads outside|names a place/);
   }
   const multiplied = compile([treeOf(shared(100))]);

@@ -16,6 +16,7 @@ import {
   joinLeaves,
   type PlainLeaves,
   plantCuts,
+  relocateLeaves,
 } from "./leaves.ts";
 import { LocationTable } from "./locations.ts";
 import { openMmdb } from "./mmdb.ts";
@@ -30,8 +31,8 @@ import {
 import { specialUse } from "./special-use.ts";
 import { type WalkedDatabase, walkDatabase } from "./walk.ts";
 
-/** Goes up whenever equal input would give other leaves or locations than before. */
-export const geographyVersion = 1;
+/** Goes up whenever equal input would give other leaves, locations or index than before. */
+export const geographyVersion = 2;
 
 export interface DatabaseInput {
   /** File name, for messages and `source.name`. */
@@ -79,7 +80,7 @@ function readDatabase(
 /** `a` where it says something, else `b`; what belongs to a country only from the same country. */
 function mergeLocations(a: Location, b: Location): Location {
   const asn = a.asn === 0 ? b.asn : a.asn;
-  if (a.country === "") return { ...b, asn };
+  if (a.country === "" && b.country !== "") return { ...b, asn };
   if (b.country !== a.country) return { ...a, asn };
   const placed = !Number.isNaN(a.latitude);
   return {
@@ -90,6 +91,12 @@ function mergeLocations(a: Location, b: Location): Location {
     latitude: placed ? a.latitude : b.latitude,
     longitude: placed ? a.longitude : b.longitude,
   };
+}
+
+const nowhere = 0 as LocationIndex;
+
+function knowsNothing(leaves: PlainLeaves): boolean {
+  return leaves.locations.length === 1 && leaves.locations[0] === nowhere;
 }
 
 function joinDatabases(a: Layers, b: Layers): Layers {
@@ -103,8 +110,14 @@ function joinDatabases(a: Layers, b: Layers): Layers {
     joined.set(key, index);
     return index;
   };
-  const v4 = joinLeaves(a.v4, b.v4, join);
-  const v6 = joinLeaves(a.v6, b.v6, join);
+  // Files of one family each are usual: where one knows nothing, the other's prefixes stand.
+  const joinFamily = (left: PlainLeaves, right: PlainLeaves): PlainLeaves => {
+    if (knowsNothing(right)) return relocateLeaves(left, (location) => join(location, nowhere));
+    if (knowsNothing(left)) return relocateLeaves(right, (location) => join(nowhere, location));
+    return joinLeaves(left, right, join);
+  };
+  const v4 = joinFamily(a.v4, b.v4);
+  const v6 = joinFamily(a.v6, b.v6);
   return { v4, v6, locations: table.list };
 }
 

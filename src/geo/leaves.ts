@@ -92,12 +92,13 @@ export class LeafBuilder {
   }
 
   finish(): PlainLeaves {
-    const { words, count } = this;
+    const { words, count, starts, lengths, locations } = this;
+    if (count === lengths.length) return { words, starts, lengths, locations };
     return {
       words,
-      starts: this.starts.slice(0, count * words),
-      lengths: this.lengths.slice(0, count),
-      locations: this.locations.slice(0, count),
+      starts: starts.slice(0, count * words),
+      lengths: lengths.slice(0, count),
+      locations: locations.slice(0, count),
     };
   }
 }
@@ -207,6 +208,15 @@ export function plantCuts(list: readonly (Cut & { readonly member: number })[]):
   return { cuts, parents, members };
 }
 
+/** The same prefixes at other locations, where no two locations become one. */
+export function relocateLeaves(
+  leaves: PlainLeaves,
+  relocate: (location: LocationIndex) => number,
+): PlainLeaves {
+  const locations = leaves.locations.map((location) => relocate(location as LocationIndex));
+  return { words: leaves.words, starts: leaves.starts, lengths: leaves.lengths, locations };
+}
+
 /**
  * The leaves, cut where a prefix of the forest begins inside one. `relocate` gives each piece its
  * location from the one it had and the longest prefix that covers it (a node of the forest, or -1).
@@ -218,6 +228,7 @@ export function cutLeaves(
 ): PlainLeaves {
   const { words } = leaves;
   const { cuts, parents } = forest;
+  if (cuts.length === 0) return relocateLeaves(leaves, (location) => relocate(location, -1));
   const builder = new LeafBuilder(words, leaves.lengths.length + 2 * cuts.length + 2);
   const start = new Uint32Array(words);
   let next = 0;

@@ -60,7 +60,9 @@ interface Walk {
 function walkTree(database: Mmdb, walk: Walk): PlainLeaves {
   const { decoder, metadata } = database;
   const bits = walk.words * 32;
-  const builder = new LeafBuilder(walk.words);
+  // A tree has one leaf more than nodes; what is not used of this is not touched either.
+  const capacity = Math.min(metadata.nodeCount, limits.geoLeavesMax) + 1;
+  const builder = new LeafBuilder(walk.words, capacity);
   const start = new Uint32Array(walk.words);
   const visit = (record: number, depth: number): void => {
     if (decoder.fault !== "") return;
