@@ -7,6 +7,7 @@ import { simulatedEntropy } from "../../src/lib/entropy.ts";
 import type { ClassPlan, Plan, Policy, PoolOrdinal } from "../../src/policy/policy.ts";
 import { initialWorld } from "../../src/world/initial.ts";
 import { forced, verdict, type World } from "../../src/world/world.ts";
+import { testMonitor } from "../support/steer-fixture.ts";
 import type { Seen } from "./decide.ts";
 
 export interface RandomCase {
@@ -109,6 +110,8 @@ function randomPolicy(dice: Dice): Policy {
   };
   return {
     digest: "0".repeat(64),
+    regions: pools.map((_, i) => ({ name: `r${i}`, jurisdictions: [], latitude: 0, longitude: 0 })),
+    monitors: [testMonitor],
     pools,
     endpoints,
     services: [
