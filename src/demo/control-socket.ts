@@ -82,10 +82,11 @@ export function askDemo(
   });
 }
 
-/** Does anyone listen on the socket? */
-export function demoIsRunning(path: string): Promise<boolean> {
+/** Does anyone listen on the unix socket, or on the port of the host? */
+export function isListening(pathOrHost: string, port?: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(path, () => {
+    const socket = port === undefined ? connect(pathOrHost) : connect(port, pathOrHost);
+    socket.on("connect", () => {
       socket.destroy();
       resolve(true);
     });

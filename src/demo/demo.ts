@@ -8,12 +8,13 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import type { Server } from "node:net";
 import { join } from "node:path";
 import { type Entropy, systemEntropy } from "../lib/entropy.ts";
-import { askDemo, type DemoReply, demoIsRunning, serveDemoSocket } from "./control-socket.ts";
+import { askDemo, type DemoReply, isListening, serveDemoSocket } from "./control-socket.ts";
 import { digMissing, waitForAnswer } from "./dns-client.ts";
 import {
   type DemoPaths,
   type DemoPorts,
   demoConfig,
+  demoHost,
   demoPaths,
   demoPorts,
   demoRegions,
@@ -114,11 +115,15 @@ class Demo {
       { name: shopName, subnet: client?.subnet ?? "" },
       { port: this.#ports.dns, withinMs: readyMs, entropy: this.#entropy },
     );
-    if (!answered) {
-      const tail = this.#server?.logTail() ?? "";
-      throw new Error(`no answer to a query within ${readyMs} ms; the server's log ends:\n${tail}`);
+    if (!answered) throw new Error(`no answer to a query within ${readyMs} ms; ${this.#logText()}`);
+    // DNS and redirect are ready each in its own time; then the first round of probes. What is not
+    // up by the end of that is shown as it is.
+    if (!(await this.#until(() => isListening(demoHost, this.#ports.redirect)))) {
+      throw new Error(`the redirect front does not listen; ${this.#logText()}`);
     }
-    await this.#allUp();
+    const addresses = demoRegions.flatMap((region) => region.addresses);
+    const isUp = (address: string): boolean => this.#watch?.endpoints.get(address)?.state === "up";
+    await this.#until(() => addresses.every(isUp));
     for (const line of ["", ...regionLines(this.#watch?.endpoints ?? new Map()), ""]) {
       this.#say(line);
     }
@@ -137,14 +142,18 @@ class Demo {
     return (await runTour(stage)) ? 0 : 1;
   }
 
-  /** The first round of probes; what is not up by then is shown as it is. */
-  async #allUp(): Promise<void> {
-    const addresses = demoRegions.flatMap((region) => region.addresses);
+  /** False when it did not come to hold in time. */
+  async #until(holds: () => boolean | Promise<boolean>): Promise<boolean> {
     const deadlineMs = this.#entropy.monotonic() + readyMs;
-    const isUp = (address: string): boolean => this.#watch?.endpoints.get(address)?.state === "up";
-    while (!addresses.every(isUp) && this.#entropy.monotonic() < deadlineMs) {
+    while (this.#entropy.monotonic() < deadlineMs) {
+      if (await holds()) return true;
       await new Promise<void>((resolve) => void this.#entropy.after(100, resolve));
     }
+    return false;
+  }
+
+  #logText(): string {
+    return `the server's log ends:\n${this.#server?.logTail() ?? ""}`;
   }
 
   #change(line: string): void {
@@ -178,7 +187,7 @@ class Demo {
     if (process.getuid !== undefined && owner !== process.getuid()) {
       throw new Error(`${folder} belongs to another user: remove it`);
     }
-    if (await demoIsRunning(socket)) {
+    if (await isListening(socket)) {
       throw new Error("a demonstration is running already: end it with Ctrl-C in its terminal");
     }
     clearLeftovers(this.#paths);
