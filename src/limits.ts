@@ -156,6 +156,17 @@ export const limits = {
   observerStallMs: 2000,
   /** Bytes of a response's status line and headers, interim (1xx) responses included. */
   probeHeadBytesMax: 32_768,
+  /** Demand files, and one amount in them. */
+  demandRowsMax: 500_000,
+  demandAmountMax: 1e15,
+  /** Simulation: its length, samples of its output, probes and events in all. */
+  simulationMsMax: 604_800_000,
+  simulationSamplesMax: 20_000,
+  simulationProbesMax: 5_000_000,
+  simulationEventsMax: 1000,
+  /** Demand streams: classes of services with demand of their own. */
+  simulationStreamsMax: 4096,
+  simulationTimelineMax: 10_000,
   /** Operators. */
   overridesMax: 1024,
   overrideHoursMax: 24,
@@ -202,6 +213,9 @@ export const limits = {
   restartMsMax: 1000,
   /** A part that lived this long starts with the first wait again. */
   restartStableMs: 10_000,
+  /** A part that serves gets a spare after so long; one silent for longer is not taken. */
+  spareAfterMs: 2000,
+  spareSilentMs: 2000,
   /** A part says that its loop turns; without a word for so long it is killed and started again. */
   beatMs: 500,
   hungMs: 5000,
@@ -230,9 +244,9 @@ export const limits = {
 assert(limits.slots > limits.endpointsPerPoolMax, "every endpoint of a pool can have a slot");
 assert(limits.slots > limits.poolsPerServiceMax, "every pool of a service can have a slot");
 assert(
-  12 + 4 + limits.dnsNameBytesMax + 11 + 4 + 20 + 4 + limits.dnsIdentityBytesMax <=
+  12 + 4 + limits.dnsNameBytesMax + 13 + 11 + 24 + 4 + 2 * limits.dnsIdentityBytesMax <=
     limits.dnsPlainUdpPayload,
-  "the longest question, OPT, client subnet and NSID fit the smallest response",
+  "the longest question, one text, OPT, client subnet and NSID fit the smallest response",
 );
 assert(
   (limits.dnsCnameHopsMax + 1) * 2 * (limits.dnsNameBytesMax + 10) < 0x4000,
@@ -266,5 +280,4 @@ assert(
   "the redirect front ends before its part must",
 );
 assert(limits.redirectDiscardMs < limits.redirectDrainMs, "a discarded body does not hold a drain");
-assert(limits.drainFrontsMs > limits.dnsTcpDrainMs, "a front finishes before it is killed");
-assert(limits.drainFrontsMs > limits.redirectDrainMs, "a front finishes before it is killed");
+assert(limits.spareSilentMs >= 4 * limits.beatMs, "a late beat does not waste a spare");

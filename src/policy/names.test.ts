@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { limits } from "../limits.ts";
 import { formatType, types } from "../wire/dns-constants.ts";
 import { formatName, parseName } from "../wire/dns-name.ts";
 import { formatRdata } from "../wire/dns-rdata.ts";
@@ -395,6 +396,14 @@ const mistakes: readonly {
     problem: "config.limit record a TXT x: 300 TXT records of a.example.com. take 76990 octets",
   },
 ];
+
+test("buildNameTable() bounds zones and records", () => {
+  const zones = Array.from({ length: limits.dnsZonesMax + 1 }, (_, i) => zone(`z${i}.test`));
+  assert.match(problemsOf({ zones }).join(), /^config\.limit zones\.z4096\.test: over 4096 zones$/);
+  const data = new Array<string>(limits.dnsRecordsMax + 1).fill("192.0.2.1");
+  const problems = problemsOf({ records: [record("a A x", { data }), record("b A wrong")] });
+  assert.match(problems.join(), /^config\.limit record a A x: over 500000 records$/);
+});
 
 for (const { what, input, problem } of mistakes) {
   test(`buildNameTable() reports ${what}`, () => {

@@ -197,15 +197,12 @@ function checkNameServer(draft: Draft, rrset: DraftRrset, target: Uint8Array): v
   });
 }
 
-/** Does the name lie outside every delegation, or below the one that this RRset makes? */
+/** Does the name, of a zone of ours, lie outside every delegation, or below that of this RRset? */
 function isGlue(draft: Draft, rrset: DraftRrset, name: Uint8Array): boolean {
-  let above = parentName(name);
-  for (;;) {
-    const node = draft.nodes.get(nameKey(above));
-    if (node !== undefined) {
-      return node.cut === undefined || node.cut.rrsets.get(types.ns) === rrset;
-    }
-    if (above.length === 1) return false;
-    above = parentName(above);
+  let node: DraftNode | undefined;
+  // The zone's apex ends it at the latest.
+  for (let above = parentName(name); node === undefined; above = parentName(above)) {
+    node = draft.nodes.get(nameKey(above));
   }
+  return node.cut === undefined || node.cut.rrsets.get(types.ns) === rrset;
 }

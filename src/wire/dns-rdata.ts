@@ -26,11 +26,6 @@ const layouts: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly 
 const numberFields = { u8: 1, u16: 2, u32: 4 } as const;
 const rdataBytesMax = 0xffff;
 
-/** Is there a presentation form other than `\#` for it? */
-export function hasPresentation(type: number): boolean {
-  return layouts.has(type);
-}
-
 /**
  * Octets of rdata before its names, where names may be compressed in a message: the types of RFC
  * 1035 only (RFC 3597 section 4). -1 when the type has none.

@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import test from "node:test";
+import { createIdentity } from "../../src/fronts/dns/identity.ts";
 import { headerFlags, types } from "../../src/wire/dns-constants.ts";
 import { encodeMessage } from "../../src/wire/dns-message.ts";
 import { formatName } from "../../src/wire/dns-name.ts";
@@ -357,6 +358,33 @@ test("answer() keeps its OPT in any response, to the octet", () => {
   }
   // Header and question 34, three strings of 201 octets in records, OPT with both options.
   assert.equal(fitted, 34 + 3 * (12 + 202) + 11 + 24 + 10);
+});
+
+test("answer() of ANY fits behind the longest question", () => {
+  const long = "a".repeat(63);
+  const name = `${long}.${long}.${long}.${"b".repeat(44)}.wild.example.com`;
+  assert.equal(wire(name).length, 255);
+  const subnet = subnetOption(
+    2,
+    128,
+    Array.from({ length: 16 }, () => 255),
+  );
+  const options = [subnet, { code: 3, data: new Uint8Array(0) }];
+  const response = ask(front, { name, type: "ANY", edns: { payload: 512, options } });
+  assert.equal(formatResponse(response)[0], "NOERROR aa rd");
+  assert.equal(optOf(response)?.options.length, 2);
+});
+
+test("createIdentity() shows nothing for an empty text, and cuts a long one", () => {
+  const hidden = createIdentity({ version: "", node: "n".repeat(100) });
+  assert.equal(hidden.nsid.length, 64);
+  assert.deepEqual(
+    hidden.chaos.map((row) => [formatName(row.name), row.rdata.length]),
+    [
+      ["id.server.", 65],
+      ["hostname.bind.", 65],
+    ],
+  );
 });
 
 test("answer() counts what it did", () => {

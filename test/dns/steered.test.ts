@@ -245,6 +245,19 @@ test("answer() of an endpoint that is a CNAME: for every type, and on within our
   assert.equal(lines(loop, "www.example.com").length, 1 + 9);
 });
 
+test("answer() sets TC where a steered CNAME does not fit behind a chain", () => {
+  const [a, b, c] = ["a", "b", "c"].map((letter) => `${letter.repeat(63)}.`.repeat(2));
+  const made = front({
+    service: {},
+    zones: `$ORIGIN example.com\n${a}x CNAME ${b}x\n${b}x CNAME ${c}x\n${c}x STEERED-CNAME 0`,
+    endpoints: [{ ipv4: none, cname: true, host: `${"d".repeat(63)}.example.net` }],
+  });
+  const [head, ...rest] = lines(made, `${a}x.example.com`);
+  assert.equal(head, "NOERROR aa tc rd");
+  assert.equal(rest.length, 2);
+  assert.equal(lines(made, `${a}x.example.com`, "A", { transport: "tcp" }).length, 1 + 3);
+});
+
 test("answer() of a mixed pool gives the CNAME when it is drawn, else addresses alone", () => {
   const made = front({
     service: { pools: [{ weights: [1, 1, 1] }], answers: 3 },

@@ -17,7 +17,7 @@ import { rcodes, types } from "../../wire/dns-constants.ts";
 import type { AnswerContext } from "./context.ts";
 import { type Outcome, outcomes } from "./counters.ts";
 import { extendedErrors } from "./extended-errors.ts";
-import { endRecord, undo, writeBytes, writeRecordHead, writeRrset } from "./response.ts";
+import { endRecord, writeBytes, writeRecordHead, writeRrset } from "./response.ts";
 import { answerSteered, follow, noSteeredData } from "./steered.ts";
 
 export function resolve(context: AnswerContext): number {
@@ -130,22 +130,19 @@ const anyTtlSeconds = 3600;
 
 function answerAny(context: AnswerContext, node: number): number {
   const { names, response } = context;
-  const alias = findRrset(names, node, types.cname);
+  const empty = names.nodes.rrsetCount[node] === 0 && names.nodes.service[node]! < 0;
+  if (empty) return answerNoData(context, node);
   count(context, outcomes.records);
+  const alias = findRrset(names, node, types.cname);
   if (alias >= 0) {
     answerRrset(context, alias);
     return rcodes.noError;
   }
-  const empty = names.nodes.rrsetCount[node] === 0 && names.nodes.service[node]! < 0;
-  if (empty) return answerNoData(context, node);
-  const start = response.at;
+  // limits.ts asserts that it fits behind any question; ANY follows no CNAME.
   const lengthAt = writeRecordHead(response, types.hinfo, anyTtlSeconds);
   writeBytes(response, anyRdata, 0, anyRdata.length);
-  if (endRecord(response, lengthAt)) response.answers++;
-  else {
-    undo(response, start);
-    response.truncated = true;
-  }
+  endRecord(response, lengthAt);
+  response.answers++;
   return rcodes.noError;
 }
 
