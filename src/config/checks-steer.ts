@@ -22,7 +22,11 @@ export function checkSteer(checks: ServiceChecks): void {
   const steer = checks.raw["steer"] ?? "nearest";
   const used = new Set<string>();
   checkPlan(checks, steer, { path, depth: 0, used });
-  warnUnused(checks, path, used);
+  // A name that is wrong may have meant any region: only a plan without one leaves some out.
+  const known = checks.draft.regions;
+  if ([...used].every((region) => known?.has(region) && checks.regions?.has(region))) {
+    warnUnused(checks, path, used);
+  }
 }
 
 interface PlanAt {
