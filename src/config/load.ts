@@ -6,6 +6,7 @@
 import { byPlace, type Place, type Problem } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Checks, ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts";
+import { checkAssertions } from "./checks-assert.ts";
 import { checkGeo, checkSizes } from "./checks-geo.ts";
 import { checkRedirects } from "./checks-redirect.ts";
 import { checkService } from "./checks-service.ts";
@@ -153,6 +154,7 @@ function checkAll(checks: Checks): readonly ServiceChecks[] {
   checkSizes(checks);
   checkZones(checks);
   checkGeo(checks);
+  checkAssertions(checks);
   const services = [...draft.services].flatMap(([name, service]): ServiceChecks[] => {
     const raw = draft.merged.sections.services?.[name];
     if (!isMapping(raw)) return [];

@@ -13,6 +13,7 @@ import {
   formatTarget,
   parseTarget,
 } from "./address.ts";
+import { assertionsSchema } from "./assertions.ts";
 import { later, oneOf, refuse } from "./later.ts";
 import {
   anyNumberOf,
@@ -420,7 +421,9 @@ const geoSchema = object({
     .string()
     .min(1)
     .default("bundled")
-    .describe("`bundled`, or a path to an MMDB file (MaxMind, IPinfo, ip-location-db layouts)."),
+    .describe(
+      "`bundled`, or an MMDB file (MaxMind, IPinfo, ip-location-db layouts), seen from the folder of the configuration.",
+    ),
   overrides: z.array(geoOverride).prefault([]).describe("What you know better, by prefix."),
   asn: later("geo.asn"),
 });
@@ -453,7 +456,9 @@ export const configSchema = object({
   regions: z.record(name, regionSchema).describe("Places where applications run."),
   services: z.record(name, serviceSchema).describe("Applications and how clients reach them."),
   policies: later("policies"),
-  assert: later("assert"),
+  assert: assertionsSchema
+    .optional()
+    .describe("What must hold whatever fails, proved before a revision is taken; docs/prove.md."),
   safety: later("safety"),
   windows: later("windows"),
   schedules: later("schedules"),

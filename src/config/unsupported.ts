@@ -52,7 +52,7 @@ export const unsupported = {
   "listen.api": "The HTTP interface for operators.",
   "geo.asn": "A database of autonomous systems, for `asn` in `when`.",
   policies: "Named policies that services refer to.",
-  assert: "What must hold whatever fails: residency, capacity, answers.",
+  "assert.*=capacity": "Capacity survives the loss of regions.",
   safety: "State rules and rate rules that changes must keep.",
   windows: "Named time windows, for `when` and schedules.",
   schedules: "Planned shifts of traffic over services.",

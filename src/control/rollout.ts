@@ -4,6 +4,7 @@
  * the moment `current` names its snapshot; until then nothing has changed, and whatever is wrong is
  * a list of problems, all of them.
  */
+import { dirname, resolve } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import { readSources, type Source } from "../config/source.ts";
 import { byPlace, type Problem } from "../errors.ts";
@@ -41,8 +42,9 @@ export async function compileRevision(
   if (config === undefined) return { ok: false, problems: loaded.problems };
   const { placeOf } = loaded;
   const cacheDir = statePaths(options.stateDir).geography;
+  const database = databasePath(config.geo.database, read.sources);
   const geography = await loadGeography({
-    database: config.geo.database,
+    database,
     overrides: config.geo.overrides,
     entropy: options.entropy,
     cacheDir,
@@ -60,7 +62,7 @@ export async function compileRevision(
   const compiled = stand.ok ? compile(config, stand.geography, placeOf) : undefined;
   const before = [...loaded.problems, ...(geography.ok ? [] : geography.problems)];
   if (loaded.ok && geography.ok && compiled?.ok === true) {
-    const databases = config.geo.database === "bundled" ? [] : [config.geo.database];
+    const databases = database === "bundled" ? [] : [database];
     const warnings = byPlace([...before, ...compiled.problems]);
     return {
       ok: true,
@@ -72,6 +74,11 @@ export async function compileRevision(
     ({ severity }) => severity === "error" || (loaded.ok && geography.ok),
   );
   return { ok: false, problems: byPlace([...before, ...(after ?? [])]) };
+}
+
+/** A path is seen from the folder of the configuration, wherever the server was started. */
+function databasePath(written: string, sources: readonly Source[]): string {
+  return written === "bundled" ? written : resolve(dirname(sources[0]?.file ?? ""), written);
 }
 
 export type ApplyResult =

@@ -1,11 +1,20 @@
 /** Commands that need no server, through the real executable. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { wholeProgram } from "../../src/cli/program.ts";
+import { writeMmdb } from "../support/mmdb-writer.ts";
 import { launcher, rhumb, root } from "./run.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rhumb-cli-"));
@@ -102,6 +111,22 @@ test("check reads rhumb.yaml of the working directory", async () => {
   assert.match(missing.err, /^rhumb\.yaml:1:1 file\.unreadable does not exist/);
   symlinkSync(good, join(home, "rhumb.yaml"));
   assert.equal((await rhumb(["check"], { cwd: home })).code, 0);
+});
+
+test("check finds a database from the folder of the configuration, wherever it runs", async () => {
+  const home = join(folder, "with-database");
+  mkdirSync(home);
+  writeFileSync(join(home, "geo.mmdb"), writeMmdb([["5.0.0.0/8", { country_code: "DE" }]]));
+  const text = readFileSync(good, "utf8");
+  const config = join(home, "rhumb.yaml");
+  writeFileSync(config, `${text}geo: {database: geo.mmdb}\n`);
+  const client = ["--client", "5.1.2.3"];
+  const { out } = await rhumb(["explain", "shop", "-c", config, ...client], { cwd: folder });
+  assert.match(out, /^shop for 5\.1\.2\.3\/32 \(DE\)/);
+  writeFileSync(config, `${text}geo: {database: none.mmdb}\n`);
+  const { code, err } = await rhumb(["check", "-c", config], { cwd: home });
+  assert.equal(code, 1);
+  assert.match(err, /^\S+rhumb\.yaml:7:17 geo\.unreadable .*with-database\/none\.mmdb/);
 });
 
 test("compile prints the policy, or every problem", async () => {

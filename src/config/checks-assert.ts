@@ -1,0 +1,61 @@
+/** What assertions name must exist. Called by load.ts. */
+import type { Assertion } from "./assertions.ts";
+import { type Checks, referenceHint } from "./checks.ts";
+import type { Path } from "./document.ts";
+import { isMapping } from "./draft.ts";
+
+export function checkAssertions(checks: Checks): void {
+  const assertions = checks.draft.top.assert as readonly Assertion[] | undefined;
+  assertions?.forEach(({ claim, services }, index) => {
+    const path: Path = ["assert", index];
+    for (const service of services ?? []) {
+      refer(checks, { path, what: "service", name: service, known: checks.draft.services.keys() });
+    }
+    if (claim.kind === "serve") {
+      const known = jurisdictions(checks);
+      refer(checks, { path, what: "jurisdiction", name: claim.in, known });
+    }
+    if (claim.kind === "share") {
+      const known = parts(checks);
+      refer(checks, { path, what: "region or pool", name: claim.of, known });
+    }
+  });
+}
+
+function refer(
+  checks: Checks,
+  at: {
+    readonly path: Path;
+    readonly what: string;
+    readonly name: string;
+    readonly known: Iterable<string>;
+  },
+): void {
+  const known = [...new Set(at.known)];
+  if (known.includes(at.name)) return;
+  const plural = at.what === "region or pool" ? "regions and pools" : `${at.what}s`;
+  checks.report({
+    code: "config.unknown-reference",
+    path: at.path,
+    message: `there is no ${at.what} \`${at.name}\``,
+    hint: referenceHint(at.name, known, plural),
+  });
+}
+
+function jurisdictions(checks: Checks): readonly string[] {
+  const regions = Object.values(checks.draft.merged.sections.regions ?? {});
+  const written = regions.flatMap((region) => (isMapping(region) ? [region["in"]] : []).flat());
+  return written.filter((each): each is string => typeof each === "string");
+}
+
+/** Regions, and pools by colour. */
+function parts(checks: Checks): readonly string[] {
+  const pools = [...checks.draft.services.values()].flatMap(({ endpoints }) =>
+    Object.entries(endpoints ?? {}).flatMap(([region, colours]) =>
+      Object.keys(isMapping(colours) ? colours : {})
+        .filter((colour) => colour !== "")
+        .map((colour) => `${region}/${colour}`),
+    ),
+  );
+  return [...(checks.draft.regions?.keys() ?? []), ...pools];
+}
