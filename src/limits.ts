@@ -33,6 +33,9 @@ export const limits = {
   /** Nodes of one condition, and how deep they nest. */
   whenNodesMax: 4096,
   whenDepthMax: 50,
+  /** The prover: assertions, and decisions looked at for one assertion before it is undecided. */
+  assertionsMax: 64,
+  proveDecisionsMax: 500_000,
   /** Locations, classes and scopes of all rule sets together. */
   ruleSetBytesMax: 512 * 1024 * 1024,
   /** Classes of all services together: cells of the first level of the table. */

@@ -36,13 +36,15 @@ export const serveStatus = { drained: 0, failed: 1 } as const;
 
 /**
  * The parts in the order of the flow. They end the other way round: what faces clients first, then
- * what it listens to; parts of one `end` go together.
+ * what it listens to; parts of one `end` go together. What clients or origins wait for has a spare.
  */
-const table: Readonly<Record<PartName, { readonly end: number; readonly drainMs: number }>> = {
-  control: { end: 3, drainMs: limits.drainMs },
-  observer: { end: 2, drainMs: limits.drainMs },
-  dns: { end: 1, drainMs: limits.drainFrontsMs },
-  redirect: { end: 1, drainMs: limits.drainFrontsMs },
+const table: Readonly<
+  Record<PartName, { readonly end: number; readonly drainMs: number; readonly spare: boolean }>
+> = {
+  control: { end: 3, drainMs: limits.drainMs, spare: false },
+  observer: { end: 2, drainMs: limits.drainMs, spare: true },
+  dns: { end: 1, drainMs: limits.drainFrontsMs, spare: true },
+  redirect: { end: 1, drainMs: limits.drainFrontsMs, spare: true },
 };
 
 type Say = (level: "info" | "warn" | "error", message: string) => void;
@@ -130,11 +132,15 @@ function createPart(
     fileURLToPath(new URL(`parts/${file}.ts`, import.meta.url));
   const run = { preload: inParts("compile-cache"), script: inParts(name) };
   const args = ["--state", stateDir, "--node", options.node, "--config", resolve(options.source)];
+  const { onLine } = options;
   let wasReady = false;
   const part = new SupervisedPart({
     name,
     entropy: options.entropy,
-    spawn: (events) => spawnPart({ ...run, args, onLine: options.onLine }, events),
+    spawn: (events) => spawnPart({ ...run, args, onLine }, events),
+    spawnSpare: table[name].spare
+      ? (events) => spawnPart({ ...run, args: [...args, "--spare"], onLine }, events)
+      : undefined,
     onLog: say,
     onChange() {
       wasReady ||= part.report().state === "ready";
@@ -142,7 +148,8 @@ function createPart(
     },
     onFatal(problems) {
       // The part has logged each of them.
-      say("error", `${name} cannot do its work: ${problems.length} problems`);
+      const codes = [...new Set(problems.map((problem) => problem.code))].join(", ");
+      say("error", `${name} cannot do its work: ${codes}`);
       // A part that has served comes back by itself; one that never could is the operator's to
       // cure.
       if (!wasReady) orders.end(serveStatus.failed);
@@ -205,6 +212,8 @@ function pidFile(stateDir: string): string {
 
 /** The supervisor's own lines of the log, in the form of the parts' (lib/log.ts). */
 function sayer(options: ServeOptions): Say {
+  // A closed standard error must not end the server.
+  process.stderr.on("error", () => undefined);
   const write = options.onLine ?? ((line: string) => void process.stderr.write(`${line}\n`));
   return (level, msg) => {
     const time = new Date(options.entropy.now()).toISOString();

@@ -10,6 +10,8 @@ import { partReportSchema, problemSchema } from "./messages.ts";
 export const fromPartSchema = z.discriminatedUnion("type", [
   /** Its loop turns. `graceMs`: it may now be silent for longer, for one long piece of work. */
   z.object({ type: z.literal("beat"), graceMs: z.int().min(0) }),
+  /** A spare has loaded its modules and waits for `begin`. */
+  z.object({ type: z.literal("loaded") }),
   /** waiting: alive, but with nothing to serve yet. */
   z.object({
     type: z.literal("state"),
@@ -25,6 +27,8 @@ export type FromPart = z.infer<typeof fromPartSchema>;
 
 /** To a part. */
 export const toPartSchema = z.discriminatedUnion("type", [
+  /** A spare takes the place of the part. */
+  z.object({ type: z.literal("begin") }),
   /** Stop accepting, finish, persist, end. */
   z.object({ type: z.literal("drain") }),
   /** control: read the configuration again. */

@@ -50,6 +50,8 @@ export const partReportSchema = z.object({
   startedAt: z.number(),
   /** How the last one ended, such as `SIGSEGV` or `exit 1`; "" if none has. */
   lastEnd: z.string(),
+  /** Another process has loaded its modules and waits to take its place. */
+  spare: z.boolean(),
   /** Addresses it listens on. */
   listening: z.array(z.string()),
   /** What its operator should know, such as an address that is taken. */

@@ -144,6 +144,7 @@ void test("SupervisedPart reports what the part says of itself", () => {
     state: "ready",
     restarts: 0,
     lastEnd: "",
+    spare: false,
     listening: ["127.0.0.1:53"],
     problems: [problem],
   });
@@ -210,4 +211,112 @@ void test("SupervisedPart.retire() lets it run, and does not start it again", ()
   child(1).events.onEnd("exit 1");
   entropy.advance(60_000);
   assert.equal(children.length, 1);
+});
+
+/** With spares: children that wait are told apart by the `begin` they are sent. */
+function withSpare() {
+  const entropy = simulatedEntropy(1, 0);
+  const children: (Fake & { readonly spare: boolean })[] = [];
+  const spawn = (spare: boolean) => (events: ChildEvents) => {
+    const fake = { events, at: entropy.monotonic(), sent: [] as ToPart[], killed: false, spare };
+    children.push(fake);
+    return {
+      pid: children.length,
+      send: (message: ToPart) => void fake.sent.push(message),
+      kill() {
+        fake.killed = true;
+        events.onEnd("SIGKILL");
+      },
+    };
+  };
+  const part = new SupervisedPart({
+    name: "dns",
+    entropy,
+    spawn: spawn(false),
+    spawnSpare: spawn(true),
+    onChange: () => undefined,
+    onFatal: () => undefined,
+    onLog: () => undefined,
+  });
+  part.start();
+  const child = (number: number) => children[number - 1] ?? assert.fail(`no child ${number}`);
+  const ready = (number: number): void =>
+    child(number).events.onMessage({ type: "state", state: "ready", listening: [] });
+  const beats = (numbers: readonly number[], forMs: number): void => {
+    for (let ms = 0; ms < forMs; ms += limits.beatMs) {
+      entropy.advance(limits.beatMs);
+      for (const number of numbers) child(number).events.onMessage({ type: "beat", graceMs: 0 });
+    }
+  };
+  return { entropy, part, children, child, ready, beats };
+}
+
+void test("SupervisedPart has a spare once it serves, and begins it when it dies", () => {
+  const { entropy, part, children, child, ready, beats } = withSpare();
+  entropy.advance(limits.spareAfterMs);
+  assert.equal(children.length, 1);
+  ready(1);
+  entropy.advance(limits.spareAfterMs);
+  assert.deepEqual(
+    children.map(({ spare }) => spare),
+    [false, true],
+  );
+  child(2).events.onMessage({ type: "loaded" });
+  assert.equal(part.report().spare, true);
+  beats([1, 2], 10_000);
+  child(1).events.onEnd("SIGSEGV");
+  entropy.advance(limits.restartMsMin);
+  assert.equal(part.report().spare, false);
+  assert.deepEqual(child(2).sent, [{ type: "begin" }]);
+  assert.equal(part.report().pid, 2);
+  ready(2);
+  assert.equal(part.report().state, "ready");
+  beats([2], limits.spareAfterMs);
+  assert.deepEqual(
+    children.map(({ spare }) => spare),
+    [false, true, true],
+  );
+  child(2).events.onEnd("SIGSEGV");
+  assert.equal(part.report().pid, 0);
+});
+
+void test("SupervisedPart starts a new process when its spare is not loaded, silent or gone", () => {
+  for (const fault of ["not loaded", "silent", "gone"] as const) {
+    const { entropy, part, children, child, ready, beats } = withSpare();
+    ready(1);
+    entropy.advance(limits.spareAfterMs);
+    if (fault !== "not loaded") child(2).events.onMessage({ type: "loaded" });
+    beats(fault === "silent" ? [1] : [1, 2], 10_000);
+    if (fault === "gone") child(2).events.onEnd("SIGKILL");
+    child(1).events.onEnd("SIGSEGV");
+    entropy.advance(limits.restartMsMin);
+    assert.equal(part.report().pid, 3, fault);
+    assert.equal(children[2]?.spare, false, fault);
+    assert.equal(child(2).killed, fault !== "gone", fault);
+  }
+});
+
+void test("SupervisedPart kills a spare that hangs after it was begun", () => {
+  const { entropy, child, ready, beats } = withSpare();
+  ready(1);
+  entropy.advance(limits.spareAfterMs);
+  child(2).events.onMessage({ type: "loaded" });
+  beats([1, 2], 1000);
+  child(1).events.onEnd("SIGSEGV");
+  entropy.advance(limits.restartMsMin + limits.hungMs + limits.beatMs);
+  assert.equal(child(2).killed, true);
+});
+
+void test("SupervisedPart.drain() ends the spare too, and none comes after", async () => {
+  const { entropy, part, children, child, ready } = withSpare();
+  ready(1);
+  entropy.advance(limits.spareAfterMs);
+  const drained = part.drain(1000);
+  await Promise.resolve();
+  assert.equal(child(2).killed, true);
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+  child(1).events.onEnd("exit 0");
+  await drained;
+  entropy.advance(60_000);
+  assert.equal(children.length, 2);
 });

@@ -10,6 +10,7 @@ import { limits } from "../limits.ts";
 import type { FromPart, ToPart } from "./ipc.ts";
 import type { PartReport } from "./messages.ts";
 import type { PartName } from "./paths.ts";
+import { SparePart } from "./spare-part.ts";
 
 /** A running process, real or simulated. */
 export interface Child {
@@ -30,6 +31,8 @@ export interface SupervisedPartOptions {
   readonly entropy: Entropy;
   /** Its events come after it has returned. */
   readonly spawn: (events: ChildEvents) => Child;
+  /** Like `spawn`, of a process that waits for `begin`; without it there is no spare. */
+  readonly spawnSpare?: ((events: ChildEvents) => Child) | undefined;
   /** Something of `report()` changed. */
   readonly onChange: () => void;
   /** It said that it cannot do its work; its end may follow. */
@@ -57,9 +60,12 @@ export class SupervisedPart {
   #restart: Timer | undefined;
   #watch: Timer | undefined;
   readonly #gone: (() => void)[] = [];
+  readonly #spare: SparePart | undefined;
 
   constructor(options: SupervisedPartOptions) {
     this.#options = options;
+    const { spawnSpare: spawn, entropy, onChange } = options;
+    this.#spare = spawn && new SparePart({ spawn, entropy, onChange });
   }
 
   start(): void {
@@ -70,9 +76,8 @@ export class SupervisedPart {
     this.#startedMonotonic = entropy.monotonic();
     this.#state = "starting";
     this.#problems = [];
-    this.#allow(limits.graceMsMax);
     let over = false;
-    this.#child = spawn({
+    const events: ChildEvents = {
       onMessage: (message) => {
         if (!over) this.#receive(message);
       },
@@ -80,7 +85,12 @@ export class SupervisedPart {
         if (!over) this.#ended(how);
         over = true;
       },
-    });
+    };
+    const spare = this.#spare?.take(events);
+    // A spare is up and says so at once; a new process has everything to load before its first
+    // beat.
+    this.#allow(spare === undefined ? limits.graceMsMax : 0);
+    this.#child = spare ?? spawn(events);
     this.#watch = entropy.after(tickMs, () => this.#lookForSilence());
     onChange();
   }
@@ -97,6 +107,7 @@ export class SupervisedPart {
       restarts: Math.max(0, this.#starts - 1),
       startedAt: this.#startedAt,
       lastEnd: this.#lastEnd,
+      spare: this.#spare?.loaded ?? false,
       listening: [...this.#listening],
       problems: [...this.#problems],
     };
@@ -106,6 +117,7 @@ export class SupervisedPart {
   retire(): void {
     this.#ending = true;
     this.#restart?.cancel();
+    void this.#spare?.retire();
   }
 
   /**
@@ -113,6 +125,10 @@ export class SupervisedPart {
    */
   async drain(withinMs: number): Promise<void> {
     this.retire();
+    await Promise.all([this.#drainChild(withinMs), this.#spare?.retire()]);
+  }
+
+  async #drainChild(withinMs: number): Promise<void> {
     if (this.#child === undefined) return;
     const { name, entropy, onChange, onLog } = this.#options;
     this.#state = "draining";
@@ -140,9 +156,10 @@ export class SupervisedPart {
     }
     if (message.type === "fatal") this.#options.onFatal(message.problems);
     else if (message.type === "problems") this.#problems = message.problems;
-    else {
+    else if (message.type === "state") {
       if (this.#state !== "draining") this.#state = message.state;
       this.#listening = message.listening;
+      if (message.state === "ready") this.#spare?.prepare();
     }
     this.#options.onChange();
   }

@@ -33,6 +33,11 @@ export function controlMetrics(registry: Registry, facts: () => ControlFacts): C
     "When the revision in force was accepted, in seconds since the epoch.",
   );
   const ready = registry.gauge("rhumb_part_ready", "1 while the part serves.", perPart);
+  const spare = registry.gauge(
+    "rhumb_part_spare",
+    "1 while a loaded process waits to take the part's place.",
+    perPart,
+  );
   const restarts = registry.counter(
     "rhumb_part_restarts_total",
     "Times the supervisor started the part again.",
@@ -46,6 +51,7 @@ export function controlMetrics(registry: Registry, facts: () => ControlFacts): C
     for (const part of now.parts) {
       const row = ready.row(part.name);
       ready.set(row, part.state === "ready" ? 1 : 0);
+      spare.set(row, part.spare ? 1 : 0);
       restarts.add(row, part.restarts - restarts.read(row));
     }
   });

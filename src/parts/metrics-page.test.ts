@@ -17,8 +17,8 @@ import { createMetricsServer, type MetricsPageOptions } from "./metrics-page.ts"
 const entropy = systemEntropy();
 
 function reports(state: PartReport["state"]): readonly PartReport[] {
-  const report = { pid: 1, restarts: 0, startedAt: 0, lastEnd: "", listening: [], problems: [] };
-  return partNames.map((name) => ({ name, state, ...report }));
+  const report = { pid: 1, restarts: 0, startedAt: 0, lastEnd: "", spare: false };
+  return partNames.map((name) => ({ name, state, ...report, listening: [], problems: [] }));
 }
 
 async function serving(

@@ -63,6 +63,7 @@ export async function runPart(
 ): Promise<void> {
   const part = createPart(name);
   const { log, entropy } = part;
+  const begun = Promise.withResolvers<void>();
   let running: RunningPart | undefined;
   let draining = false;
   const drain = async (why: string): Promise<void> => {
@@ -76,6 +77,7 @@ export async function runPart(
   };
   endOnBugs(log);
   watchSupervisor({
+    begin: begun.resolve,
     drain,
     reload: () => running?.reload?.(),
     parts: (reports) => running?.parts?.(reports),
@@ -83,7 +85,16 @@ export async function runPart(
   beat(entropy);
   // Now and not at the end, which may be a crash: that is what the cache is for.
   entropy.after(limits.compiledFlushMs, flushCompileCache);
+  if (isSpare()) {
+    tell({ type: "loaded" });
+    await begun.promise;
+  }
   running = await start(part);
+}
+
+/** Started to take another's place later: everything is loaded by now. */
+function isSpare(): boolean {
+  return process.send !== undefined && process.argv.includes("--spare");
 }
 
 function createPart(name: PartName): Part {
@@ -92,6 +103,7 @@ function createPart(name: PartName): Part {
       state: { type: "string" },
       node: { type: "string", default: "localhost" },
       config: { type: "string", default: "" },
+      spare: { type: "boolean", default: false },
     },
   });
   const stateDir = values.state;
@@ -140,6 +152,7 @@ function beat(entropy: Entropy): void {
 }
 
 function watchSupervisor(on: {
+  readonly begin: () => void;
   readonly drain: (why: string) => Promise<void>;
   readonly reload: () => void;
   readonly parts: (reports: readonly PartReport[]) => void;
@@ -158,7 +171,8 @@ function watchSupervisor(on: {
     const parsed = toPartSchema.safeParse(message);
     if (!parsed.success) return;
     const order: ToPart = parsed.data;
-    if (order.type === "drain") void on.drain("ordered");
+    if (order.type === "begin") on.begin();
+    else if (order.type === "drain") void on.drain("ordered");
     else if (order.type === "reload") on.reload();
     else on.parts(order.parts);
   });

@@ -3,7 +3,7 @@
  * signals that no process can catch or that a native crash would raise.
  */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { partNames, policyFile, statePaths } from "../../src/link/paths.ts";
 import { isGone, pause, type TestServer, withServer } from "./server.ts";
@@ -20,6 +20,7 @@ async function kill(
   part: (typeof partNames)[number],
   signal: NodeJS.Signals,
 ): Promise<void> {
+  await server.spares();
   const before = await server.pids();
   process.kill(before[part], signal);
   await server.until(`${part} is back`, async () => {
@@ -62,11 +63,6 @@ void test("serve loses at most a second of dns when dns crashes, under load", as
   await withServer(async (server) => {
     await server.start();
     await server.answersWith("fra");
-    // Its compiled modules are on disk a few seconds after the first start of all.
-    const compiled = `${server.stateDir}/compiled`;
-    await server.until("compiled modules", () => {
-      return existsSync(compiled) && readdirSync(compiled, { recursive: true }).length > 100;
-    });
     for (const signal of signals) {
       await gapWithinSecond(context, async () => {
         let gap = 0;
@@ -76,7 +72,7 @@ void test("serve loses at most a second of dns when dns crashes, under load", as
           const redirect = watchRedirect(server.ports.redirect);
           gap = await gapDuring(dns, () => kill(server, "dns", signal));
           redirect.stop();
-          assert.ok(redirect.longestGap() < secondMs, "redirect went on");
+          gap = Math.max(gap, redirect.longestGap());
         });
         assert.ok(load.sent > 0);
         return Math.max(gap, (load.lost * 1000) / target.perSecond);
@@ -104,24 +100,42 @@ void test("serve loses at most a second of redirect when redirect crashes, and n
   });
 });
 
-void test("serve loses nothing of a front when control or observer crashes", async () => {
+void test("serve loses nothing of a front when control or observer crashes", async (context) => {
   await withServer(async (server) => {
     await server.start();
     await server.answersWith("fra");
     for (const part of ["control", "observer"] as const) {
       for (const signal of signals) {
-        const target = { port: server.ports.dns, folder: server.folder, perSecond: 500 };
-        const redirect = watchRedirect(server.ports.redirect);
-        const load = await loadDns(target, () => kill(server, part, signal));
-        redirect.stop();
-        assert.ok(load.sent > 0);
-        assert.equal(load.lost, 0, `queries lost with ${part} by ${signal}`);
-        assert.ok(redirect.longestGap() < secondMs, `redirect without ${part}`);
+        await gapWithinSecond(context, async () => {
+          const target = { port: server.ports.dns, folder: server.folder, perSecond: 500 };
+          const redirect = watchRedirect(server.ports.redirect);
+          const load = await loadDns(target, () => kill(server, part, signal));
+          redirect.stop();
+          assert.ok(load.sent > 0);
+          assert.equal(load.lost, 0, `queries lost with ${part} by ${signal}`);
+          return redirect.longestGap();
+        });
       }
     }
     // Health still steers afterwards: the observer that came back probes.
     await server.closeOrigin("fra");
     await server.answersWith("iad");
+  });
+});
+
+void test("serve comes back from a crash that comes before there is a spare", async () => {
+  await withServer(async (server) => {
+    await server.start();
+    await server.spares();
+    const spares = server.processes().length;
+    for (let crash = 0; crash < 3; crash++) {
+      const { dns } = await server.pids();
+      if (dns !== 0) process.kill(dns, "SIGKILL");
+      await pause(100);
+    }
+    await server.answersWith("fra");
+    await server.spares();
+    assert.equal(server.processes().length, spares, "no process is left over");
   });
 });
 

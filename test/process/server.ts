@@ -135,6 +135,14 @@ export class TestServer {
     });
   }
 
+  /** Every part that has a spare has one that could take its place. */
+  async spares(): Promise<void> {
+    await this.until("the spares", async () => {
+      const { parts } = await this.ask("control", "status", {});
+      return parts.every(({ name, spare }) => spare || name === "control");
+    });
+  }
+
   get pid(): number {
     return this.#child?.pid ?? assert.fail("not started");
   }

@@ -103,9 +103,9 @@ export async function loadDns(
   }
   const queries = join(target.folder, "queries");
   writeFileSync(queries, `${serviceName} A\n`);
-  // Room for all that is sent in two seconds without an answer: dnsperf must not wait for the dead.
-  const outstanding = String(2 * target.perSecond);
-  const args = ["-s", "127.0.0.1", "-p", String(target.port), "-d", queries, "-t", "1"];
+  // What was lost is known after three seconds; till then dnsperf must not wait for the dead.
+  const outstanding = String(4 * target.perSecond);
+  const args = ["-s", "127.0.0.1", "-p", String(target.port), "-d", queries, "-t", "3"];
   const rate = ["-Q", String(target.perSecond), "-q", outstanding, "-l", "120"];
   const child = spawn(dnsperf, [...args, ...rate], { stdio: ["ignore", "pipe", "ignore"] });
   let text = "";
