@@ -37,3 +37,17 @@ export const toPartSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("parts"), parts: z.array(partReportSchema) }),
 ]);
 export type ToPart = z.infer<typeof toPartSchema>;
+
+/** A running process, real or simulated. */
+export interface Child {
+  readonly pid: number;
+  /** Lost when the child is gone. */
+  send(message: ToPart): void;
+  kill(signal: "SIGKILL"): void;
+}
+
+export interface ChildEvents {
+  onMessage(message: FromPart): void;
+  /** Once, also when the process could not be started. `how`: `exit 1`, `SIGSEGV`, `ENOMEM`. */
+  onEnd(how: string): void;
+}

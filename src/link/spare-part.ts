@@ -6,8 +6,7 @@
  */
 import type { Entropy, Timer } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
-import type { FromPart } from "./ipc.ts";
-import type { Child, ChildEvents } from "./supervised-part.ts";
+import type { Child, ChildEvents, FromPart } from "./ipc.ts";
 
 export interface SparePartOptions {
   readonly spawn: (events: ChildEvents) => Child;

@@ -7,9 +7,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { limits } from "../limits.ts";
-import { fromPartSchema, type ToPart } from "./ipc.ts";
+import { type Child, type ChildEvents, fromPartSchema, type ToPart } from "./ipc.ts";
 import { lineReader } from "./lines.ts";
-import type { Child, ChildEvents } from "./supervised-part.ts";
 
 export interface SpawnOptions {
   /** A module to load before everything else. */

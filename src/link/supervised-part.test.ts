@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Entropy, simulatedEntropy } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
-import type { FromPart, ToPart } from "./ipc.ts";
-import { type ChildEvents, SupervisedPart } from "./supervised-part.ts";
+import type { ChildEvents, FromPart, ToPart } from "./ipc.ts";
+import { SupervisedPart } from "./supervised-part.ts";
 
 interface Fake {
   readonly events: ChildEvents;

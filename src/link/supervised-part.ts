@@ -7,24 +7,10 @@
 import type { Problem } from "../errors.ts";
 import type { Entropy, Timer } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
-import type { FromPart, ToPart } from "./ipc.ts";
+import type { Child, ChildEvents, FromPart, ToPart } from "./ipc.ts";
 import type { PartReport } from "./messages.ts";
 import type { PartName } from "./paths.ts";
 import { SparePart } from "./spare-part.ts";
-
-/** A running process, real or simulated. */
-export interface Child {
-  readonly pid: number;
-  /** Lost when the child is gone. */
-  send(message: ToPart): void;
-  kill(signal: "SIGKILL"): void;
-}
-
-export interface ChildEvents {
-  onMessage(message: FromPart): void;
-  /** Once, also when the process could not be started. `how`: `exit 1`, `SIGSEGV`, `ENOMEM`. */
-  onEnd(how: string): void;
-}
 
 export interface SupervisedPartOptions {
   readonly name: PartName;
