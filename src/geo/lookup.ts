@@ -87,6 +87,9 @@ function lowHalfBefore(starts: Uint32Array, at: number, words: Uint32Array): boo
   return starts[at + 3]! <= words[3]!;
 }
 
+// Read once: limits has more keys than V8 gives fast properties to.
+const { spanLeavesMax } = limits;
+
 const lastAddress = new Uint32Array(4);
 
 /**
@@ -107,5 +110,5 @@ export function spanEnd(
     lastAddress[i] = words[i]! | hostBits;
   }
   const last = findLeaf(leaves, lastAddress);
-  return last - first < limits.spanLeavesMax ? last : -1;
+  return last - first < spanLeavesMax ? last : -1;
 }

@@ -9,6 +9,9 @@ import { rowKey } from "./key.ts";
 import { arenaChunkRecords } from "./slot-arena.ts";
 import { directRows, directShapes, narrowMembersMax, type Table } from "./table.ts";
 
+// Read once: limits has more keys than V8 gives fast properties to.
+const { slots } = limits;
+
 /** Filled by `pick`; one object a worker, used again and again. */
 export interface Picked {
   pool: PoolIndex | -1;
@@ -36,7 +39,7 @@ export function pick(
   if (shape > directShapes) {
     const record = shape - directShapes - 1;
     const chunk = table.shapeArena.chunks[(record / arenaChunkRecords) | 0]!;
-    ordinal = chunk[(record % arenaChunkRecords) * limits.slots + ((key >>> 0) % limits.slots)]!;
+    ordinal = chunk[(record % arenaChunkRecords) * slots + ((key >>> 0) % slots)]!;
   }
   const pool = table.firstPool[service]! + ordinal;
   const row = table.rows[pool]!;
@@ -47,7 +50,7 @@ export function pick(
     const wide = table.endpointCount[pool]! > narrowMembersMax;
     const arena = wide ? table.wideRowArena : table.rowArena;
     const chunk = arena.chunks[(record / arenaChunkRecords) | 0]!;
-    position = chunk[(record % arenaChunkRecords) * limits.slots + (rowKey(key) % limits.slots)]!;
+    position = chunk[(record % arenaChunkRecords) * slots + (rowKey(key) % slots)]!;
   }
   out.pool = pool as PoolIndex;
   out.endpoint = (table.firstEndpoint[pool]! + position) as EndpointIndex;

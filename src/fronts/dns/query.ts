@@ -8,6 +8,8 @@ import { createNameQuery, type NameQuery } from "../../policy/name-lookup.ts";
 import { headerBytes } from "../../wire/dns-constants.ts";
 import { type ClientSubnet, createClientSubnet } from "./client-subnet.ts";
 
+const { dnsPlainUdpPayload } = limits;
+
 export interface Query {
   id: number;
   flags: number;
@@ -46,7 +48,7 @@ export function createQuery(): Query {
     name: createNameQuery(),
     hasOpt: false,
     ednsVersion: 0,
-    udpPayload: limits.dnsPlainUdpPayload,
+    udpPayload: dnsPlainUdpPayload,
     dnssecOk: false,
     wantsNsid: false,
     subnet: createClientSubnet(),
@@ -64,7 +66,7 @@ export function resetQuery(query: Query): void {
   query.qclass = 0;
   query.hasOpt = false;
   query.ednsVersion = 0;
-  query.udpPayload = limits.dnsPlainUdpPayload;
+  query.udpPayload = dnsPlainUdpPayload;
   query.dnssecOk = false;
   query.wantsNsid = false;
   query.subnet.present = false;

@@ -18,6 +18,8 @@ import { readClientSubnet } from "./client-subnet.ts";
 import { type Query, read16, resetQuery } from "./query.ts";
 import { readTsig } from "./tsig.ts";
 
+const { dnsLabelBytesMax, dnsNameBytesMax, dnsPlainUdpPayload } = limits;
+
 export const silence = -1;
 export const dnssecOkBit = 0x8000;
 
@@ -100,9 +102,9 @@ function skipName(query: Query, bytes: Uint8Array, at: number, length: number): 
       const target = read16(bytes, at) & 0x3fff;
       return target >= headerBytes && target < start ? at + 2 : -1;
     }
-    if (octet > limits.dnsLabelBytesMax) return -1;
+    if (octet > dnsLabelBytesMax) return -1;
     at += 1 + octet;
-    if (at - start > limits.dnsNameBytesMax) return -1;
+    if (at - start > dnsNameBytesMax) return -1;
     if (octet === 0) return at;
   }
   return -1;
@@ -114,7 +116,7 @@ function skipName(query: Query, bytes: Uint8Array, at: number, length: number): 
  * malformed.
  */
 function readOpt(query: Query, bytes: Uint8Array, at: number, end: number): boolean {
-  query.udpPayload = Math.max(limits.dnsPlainUdpPayload, read16(bytes, at + 2));
+  query.udpPayload = Math.max(dnsPlainUdpPayload, read16(bytes, at + 2));
   query.ednsVersion = bytes[at + 5]!;
   query.dnssecOk = (read16(bytes, at + 6) & dnssecOkBit) !== 0;
   // What the options of a later version mean, only that version knows.

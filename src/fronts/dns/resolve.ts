@@ -20,12 +20,14 @@ import { extendedErrors } from "./extended-errors.ts";
 import { endRecord, writeBytes, writeRecordHead, writeRrset } from "./response.ts";
 import { answerSteered, follow, noSteeredData } from "./steered.ts";
 
+const { dnsCnameHopsMax } = limits;
+
 export function resolve(context: AnswerContext): number {
   for (let hop = 0; ; hop++) {
     const rcode = resolveName(context, hop);
     if (rcode !== follow) return rcode;
     // The chain is longer than we follow: the client asks on from its end.
-    if (hop === limits.dnsCnameHopsMax) return rcodes.noError;
+    if (hop === dnsCnameHopsMax) return rcodes.noError;
   }
 }
 

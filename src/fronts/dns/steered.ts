@@ -17,6 +17,8 @@ import { outcomes } from "./counters.ts";
 import { type ExtendedError, extendedErrors } from "./extended-errors.ts";
 import { endRecord, undo, writeBytes, writeName, writeRecordHead } from "./response.ts";
 
+const { dnsAnswerAddressesMax } = limits;
+
 /** What resolve.ts is to do when these are returned instead of an rcode. */
 export const follow = -1;
 export const noSteeredData = -2;
@@ -224,7 +226,7 @@ function writeAddress(
 ): void {
   const { response, query } = context;
   const size = addressRecordBytes(context);
-  const full = response.at - start >= limits.dnsAnswerAddressesMax * size;
+  const full = response.at - start >= dnsAnswerAddressesMax * size;
   if (address.length !== size - 12 || full) return;
   for (let at = start + 12; at < response.at; at += size) {
     let i = 0;

@@ -8,6 +8,8 @@ import type { AnswerContext } from "./context.ts";
 import { dnssecOkBit } from "./read-query.ts";
 import { type Response, write16, writeBytes } from "./response.ts";
 
+const { dnsUdpPayload } = limits;
+
 /** Root, type, class, TTL, length. */
 const optBytes = 11;
 
@@ -30,8 +32,8 @@ export function writeOpt(context: AnswerContext, rcode: number): void {
   bytes[at] = 0;
   bytes[at + 1] = types.opt >> 8;
   bytes[at + 2] = types.opt;
-  bytes[at + 3] = limits.dnsUdpPayload >> 8;
-  bytes[at + 4] = limits.dnsUdpPayload;
+  bytes[at + 3] = dnsUdpPayload >> 8;
+  bytes[at + 4] = dnsUdpPayload;
   bytes[at + 5] = rcode >> 4;
   bytes[at + 6] = 0;
   bytes[at + 7] = query.dnssecOk ? dnssecOkBit >> 8 : 0;
