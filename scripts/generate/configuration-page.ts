@@ -67,7 +67,7 @@ A mapping needs \`ipv4\`, \`ipv6\` or both, or else \`host\`:`,
     intro: `| form | means |
 |---|---|
 | \`nearest\` | the nearest region that can carry, by great-circle distance |
-| \`{nearest: {candidates: 3, of: [fra, iad]}}\` | the same, with its two settings |
+| \`{nearest: {candidates: 3, of: [fra, iad], bias: {fra: 25}}}\` | the same, with its settings |
 | \`[fra, [ams, iad]]\` or \`{order: [...]}\` | in this order; a list inside the list shares equally |
 | \`{weights: {fra: 3, iad: 1}}\` | shared by weight |
 | \`{rules: [{when: ..., steer: ...}, {steer: ...}]}\` | the first rule whose condition holds; the last has none |

@@ -46,6 +46,7 @@ function checkPlan(checks: ServiceChecks, steer: unknown, where: PlanAt): void {
     } else checkRules(checks, steer["rules"], { ...where, path: [...path, "rules"] });
     return;
   }
+  checkBias(checks, steer, path);
   const named = planRegions(steer, path);
   if (named === undefined) {
     for (const region of checks.regions ?? []) used.add(region);
@@ -122,6 +123,25 @@ function checkResidency(checks: ServiceChecks, regions: readonly string[], path:
     message: `none of its regions is in ${allowed.join(", ")}`,
     hint: `name one that is, or change ${[...checks.path, "residency", "only"].join(".")}`,
   });
+}
+
+/** A bias on a region that this plan does not rank. */
+function checkBias(checks: ServiceChecks, steer: unknown, path: Path): void {
+  const nearest = isMapping(steer) ? steer["nearest"] : undefined;
+  if (!isMapping(nearest) || !isMapping(nearest["bias"])) return;
+  const { of } = nearest;
+  for (const region of Object.keys(nearest["bias"])) {
+    const at = { path: [...path, "nearest", "bias", region], at: "key" as const };
+    if (!checkRegionReference(checks, region, { ...at, endpoints: true })) continue;
+    const left = Array.isArray(of) && !of.includes(region);
+    if (!left && checks.service.standby?.region !== region) continue;
+    checks.report({
+      ...at,
+      code: "config.conflict",
+      message: `\`${region}\` is not ranked here: ${left ? "`of` leaves it out" : "it is the standby"}`,
+      hint: "remove its bias",
+    });
+  }
 }
 
 function checkWeights(checks: ServiceChecks, steer: unknown, path: Path): void {

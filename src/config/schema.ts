@@ -205,6 +205,7 @@ export type SteerInput =
       readonly nearest: {
         readonly candidates?: number | undefined;
         readonly of?: readonly string[] | undefined;
+        readonly bias?: Readonly<Record<string, number>> | undefined;
       };
     }
   | { readonly order: readonly (string | readonly string[])[] }
@@ -237,6 +238,12 @@ export const steerSchema: z.ZodType<SteerInput, SteerInput> = z.lazy(() =>
             "Regions ranked by distance from the client; the rest follow by distance from the first. Default 3.",
           ),
         of: z.array(name).min(1).optional().describe("Only these regions."),
+        bias: z
+          .record(name, z.int().min(-99).max(99))
+          .optional()
+          .describe(
+            "Region -> percent, -99 to 99: a positive one draws clients, a negative sends.",
+          ),
       }),
     }),
     object({ order: z.array(regionTier).min(1).max(limits.regionsMax) }),

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { airport, nearestAirport } from "./airports.ts";
-import { distanceMetres, type GeoPoint } from "./distance.ts";
+import { biasedMetres, distanceMetres, type GeoPoint } from "./distance.ts";
 
 const point = fc.record({
   latitude: fc.double({ min: -90, max: 90, noNaN: true }),
@@ -91,4 +91,18 @@ test("airport knows what operators write and nothing else", () => {
 test("nearestAirport finds the airport beside a place", () => {
   assert.equal(nearestAirport({ latitude: 50.1, longitude: 8.7 }).code, "FRA");
   assert.equal(nearestAirport({ latitude: 35.68, longitude: 139.77 }).country, "JP");
+});
+
+test("biasedMetres is monotonic, whole, and exact to half a metre", () => {
+  const metres = fc.integer({ min: 0, max: 20_015_115 });
+  fc.assert(
+    fc.property(metres, fc.integer({ min: -99, max: 99 }), (d, bias) => {
+      const counted = biasedMetres(d, bias);
+      const [times, over] = bias >= 0 ? [100 - bias, 100] : [100, 100 + bias];
+      const doubled = 2n * BigInt(d) * BigInt(times) + BigInt(over);
+      assert.equal(BigInt(counted), doubled / (2n * BigInt(over)));
+      assert.equal(biasedMetres(d, 0), d);
+      if (bias < 99) assert.ok(biasedMetres(d, bias + 1) <= counted);
+    }),
+  );
 });

@@ -43,6 +43,15 @@ export function metresBetween(a: SpherePoint, b: SpherePoint): number {
   return Math.round(2 * earthRadiusMetres * exactAtan2(apart, along));
 }
 
+/**
+ * A distance as `nearest` with a bias counts it, in whole metres, halves up: a bias b > 0 shortens
+ * d to d (1 - b/100), a bias b < 0 lengthens it to d / (1 + b/100). At most 100 times half the
+ * circumference, so every product is an exact integer and the quotient's half is exact too.
+ */
+export function biasedMetres(metres: number, bias: number): number {
+  return Math.round(bias >= 0 ? (metres * (100 - bias)) / 100 : (metres * 100) / (100 + bias));
+}
+
 /** NaN when either point is not known. */
 export function distanceMetres(a: GeoPoint, b: GeoPoint): number {
   return metresBetween(onSphere(a.latitude, a.longitude), onSphere(b.latitude, b.longitude));

@@ -4,7 +4,7 @@
  */
 import type { SteerInput } from "../config/schema.ts";
 import { assert } from "../errors.ts";
-import { metresBetween, onSphere, type SpherePoint } from "../geo/distance.ts";
+import { biasedMetres, metresBetween, onSphere, type SpherePoint } from "../geo/distance.ts";
 import type { Plan, PoolOrdinal, Region } from "./policy.ts";
 
 /** The pools of a region, in the words of its service. */
@@ -51,12 +51,12 @@ export function plannerOf(
     ({ name, allowed }) =>
       allowed && name !== layout.standby && (nearest.of?.includes(name) ?? true),
   );
-  const { candidates } = nearest;
-  const tails = new Map(regions.map((first) => [first, ranked(regions, first.point)]));
+  const { candidates, bias } = nearest;
+  const tails = new Map(regions.map((first) => [first, ranked(regions, first.point, bias)]));
   const unranked = withStandby(splitOf(regions.map((region) => [1, regionPlan(region)])), layout);
   return (point) => {
     if (point === undefined) return { plan: unranked, ranking: [] };
-    const near = ranked(regions, point).slice(0, candidates);
+    const near = ranked(regions, point, bias).slice(0, candidates);
     const [first] = near;
     if (first === undefined) return { plan: unranked, ranking: [] };
     const tail = tails.get(first) ?? [];
@@ -77,8 +77,13 @@ export function steerText(steer: SteerInput): string {
     return `weights ${parts.map(([region, weight]) => `${region}: ${weight}`).join(", ")}`;
   }
   if ("nearest" in steer) {
-    const { candidates = candidatesDefault, of } = steer.nearest;
-    return `nearest ${candidates}${of === undefined ? "" : ` of ${[...of].sort().join(", ")}`}`;
+    const { candidates = candidatesDefault, of, bias = {} } = steer.nearest;
+    const among = of === undefined ? "" : ` of ${[...of].sort().join(", ")}`;
+    const biases = Object.entries(bias).filter(([, percent]) => percent !== 0);
+    const parts = biases
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([region, percent]) => `${region} ${percent > 0 ? "+" : ""}${percent}`);
+    return `nearest ${candidates}${among}${parts.length === 0 ? "" : ` bias ${parts.join(", ")}`}`;
   }
   const tiers = "order" in steer ? steer.order : steer;
   return tiers
@@ -86,18 +91,32 @@ export function steerText(steer: SteerInput): string {
     .join(" > ");
 }
 
-function nearestOf(
-  steer: SteerInput,
-): { readonly candidates: number; readonly of: readonly string[] | undefined } | undefined {
-  if (steer === "nearest") return { candidates: candidatesDefault, of: undefined };
-  if (typeof steer === "string" || !("nearest" in steer)) return undefined;
-  return { candidates: steer.nearest.candidates ?? candidatesDefault, of: steer.nearest.of };
+type Bias = ReadonlyMap<string, number>;
+
+interface Nearest {
+  readonly candidates: number;
+  readonly of: readonly string[] | undefined;
+  readonly bias: Bias;
 }
 
-/** Ordered by whole metres from a point, ties by name. */
-function ranked(regions: readonly RegionPools[], point: SpherePoint): readonly RegionPools[] {
+function nearestOf(steer: SteerInput): Nearest | undefined {
+  if (steer === "nearest") return { candidates: candidatesDefault, of: undefined, bias: new Map() };
+  if (typeof steer === "string" || !("nearest" in steer)) return undefined;
+  const { candidates = candidatesDefault, of, bias = {} } = steer.nearest;
+  return { candidates, of, bias: new Map(Object.entries(bias)) };
+}
+
+/** Ordered by biased whole metres from a point, ties by name. */
+function ranked(
+  regions: readonly RegionPools[],
+  point: SpherePoint,
+  bias: Bias,
+): readonly RegionPools[] {
   return regions
-    .map((region) => ({ region, metres: metresBetween(point, region.point) }))
+    .map((region) => {
+      const metres = metresBetween(point, region.point);
+      return { region, metres: biasedMetres(metres, bias.get(region.name) ?? 0) };
+    })
     .sort((a, b) => a.metres - b.metres || (a.region.name < b.region.name ? -1 : 1))
     .map(({ region }) => region);
 }

@@ -438,4 +438,10 @@ export const mistakes: readonly Mistake[] = [
     write: "fallback: { fixd: x } #!",
     code: "config.unknown-key",
   },
+  {
+    id: "a bias of all",
+    find: ", of: [iad, nrt] } }",
+    write: ", of: [iad, nrt], bias: { iad: 100 } } } #!",
+    code: "config.invalid",
+  },
 ];
