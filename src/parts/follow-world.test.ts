@@ -108,7 +108,9 @@ function assertTable(view: View | undefined): void {
       pick(table, 0 as ServiceIndex, 0 as ClassIndex, Math.imul(key, 0x9e3779b1) >>> 0, picked);
       return picked.endpoint;
     });
-  assert.deepEqual(picks(view.table), picks(buildTable(view.policy, view.world)));
+  const anew = picks(buildTable(view.policy, view.world));
+  // Not deepEqual, which spends minutes on describing where so many numbers differ.
+  assert.equal(picks(view.table).filter((endpoint, key) => endpoint !== anew[key]).length, 0);
 }
 
 function changed(
