@@ -27,6 +27,31 @@ export function embeddedAt(words: Uint32Array): 96 | 16 | -1 {
   return first === 0x0064_ff9b && words[2] === 0 ? 96 : -1;
 }
 
+/** First two words of the ranges that embeddedAt() knows, and the third of the mapped one. */
+const mapped = [0, 0, 0xffff] as const;
+const nat64 = [0x0064_ff9b, 0, 0] as const;
+const sixToFour = 0x2002_0000;
+
+/**
+ * The shortest scope of an IPv6 address that covers none of the ranges that carry IPv4: their clients
+ * are found by the address inside, so an answer for a neighbour says nothing about them, and two
+ * scopes must not conflict (RFC 7871 section 7.2.1). For an address in none of those ranges.
+ */
+export function plainScopeMin(words: Uint32Array): number {
+  const first = words[0]!;
+  const apart = Math.clz32((first ^ sixToFour) & 0xffff_0000);
+  return 1 + Math.max(apart, commonBits(words, mapped), commonBits(words, nat64));
+}
+
+/** Leading bits that the address shares with a range of 96 bits. */
+function commonBits(words: Uint32Array, range: readonly [number, number, number]): number {
+  for (let i = 0; i < 3; i++) {
+    const differing = words[i]! ^ range[i]!;
+    if (differing !== 0) return 32 * i + Math.clz32(differing);
+  }
+  return 96;
+}
+
 /**
  * Turns an IPv6 address that carries an IPv4 one into that, in place and once; returns the family
  * that the words are now of.

@@ -5,7 +5,7 @@
  * rule set overlap unless one was asked with a shorter source than its class needs.
  */
 import type { LeafIndex, Leaves } from "../geo/geography.ts";
-import { embeddedAt, findLeaf, spanEnd, unmapPrefix } from "../geo/lookup.ts";
+import { embeddedAt, findLeaf, plainScopeMin, spanEnd, unmapPrefix } from "../geo/lookup.ts";
 import { limits } from "../limits.ts";
 import type { ClassIndex, Policy, RuleSet, Service } from "../policy/policy.ts";
 import type { Seen } from "./decision.ts";
@@ -79,6 +79,10 @@ export function classify(policy: Policy, ruleSet: RuleSet, client: Client, out: 
   out.classIndex = ruleSet.classOfLocation[location] as ClassIndex;
   out.seen = location === 0 && nowhere(leaves, first, last) ? "unknown" : "location";
   out.scope = client.before + (client.family === 4 ? ruleSet.scope4 : ruleSet.scope6)[first]!;
+  if (client.family === 6 && ruleSet.classes.length > 1) {
+    const plain = Math.min(client.length, plainScopeMin(client.words));
+    if (plain > out.scope) out.scope = plain;
+  }
 }
 
 /**
