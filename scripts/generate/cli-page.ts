@@ -9,7 +9,8 @@ const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   ok: "done; warnings alone are no failure",
   refused:
     "problems in the configuration, or a command that was refused; each is on standard error",
-  usage: "the words of the command line are wrong",
+  usage: "the words of the command line are wrong; for `plan` that is 1",
+  changed: "`plan` alone: the new configuration changes something",
   unreachable: "no server answers on the socket of the state directory",
 };
 

@@ -12,8 +12,10 @@ export const exitCodes = {
   ok: 0,
   /** What was asked for cannot be: problems in the configuration, a refused command. */
   refused: 1,
-  /** The words of the command line are wrong. */
+  /** The words of the command line are wrong (for `plan`, that is 1). */
   usage: 2,
+  /** `plan`, and nobody else: the new configuration changes something. */
+  changed: 2,
   /** No server answers on the socket. */
   unreachable: 3,
 } as const;
@@ -28,6 +30,8 @@ export interface CliCommand {
 export interface CommandEntry {
   readonly name: string;
   readonly summary: string;
+  /** For wrong words, when 2 has another meaning for this command. */
+  readonly usageCode?: ExitCode;
   load(): Promise<CliCommand>;
 }
 

@@ -20,7 +20,8 @@ async function run(argv: readonly string[]): Promise<void> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Help and version are asked for; everything else is a mistake in the words.
-    finish(error.exitCode === 0 ? exitCodes.ok : exitCodes.usage);
+    const usage = commandTable.find(({ name }) => name === wanted)?.usageCode ?? exitCodes.usage;
+    finish(error.exitCode === 0 ? exitCodes.ok : usage);
   }
 }
 

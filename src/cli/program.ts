@@ -3,7 +3,7 @@
  * the table alone; completion and the documentation load them all. Run by main.ts.
  */
 import { Command } from "commander";
-import type { CommandEntry } from "./command.ts";
+import { type CommandEntry, exitCodes } from "./command.ts";
 import { version } from "./version.ts";
 
 const overrideEntry = (name: string, summary: string): CommandEntry => ({
@@ -32,6 +32,12 @@ export const commandTable: readonly CommandEntry[] = [
     name: "explain",
     summary: "say which endpoints serve a client, and why",
     load: async () => (await import("./explain.ts")).command,
+  },
+  {
+    name: "plan",
+    summary: "say what a new configuration would change",
+    usageCode: exitCodes.refused,
+    load: async () => (await import("./plan.ts")).command,
   },
   {
     name: "world",
