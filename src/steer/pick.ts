@@ -7,7 +7,7 @@ import { limits } from "../limits.ts";
 import type { ClassIndex, EndpointIndex, PoolIndex, ServiceIndex } from "../policy/policy.ts";
 import { rowKey } from "./key.ts";
 import { arenaChunkRecords } from "./slot-arena.ts";
-import { directRows, directShapes, narrowMembersMax, type Table } from "./table.ts";
+import { directRows, directShapes, narrowMembersMax, type TableView } from "./table.ts";
 
 // Read once: limits has more keys than V8 gives fast properties to.
 const { slots } = limits;
@@ -25,7 +25,7 @@ export function createPicked(): Picked {
 /** Writes the endpoint of `key` to `out`. False, and both -1: the decision is a refusal. */
 // Plain arguments, not an options object: called once a query, and must not allocate.
 export function pick(
-  table: Table,
+  table: TableView,
   service: ServiceIndex,
   classIndex: ClassIndex,
   key: number,
@@ -58,7 +58,7 @@ export function pick(
 }
 
 /** Every key gets the same endpoint, or the same refusal: the answer does not depend on the key. */
-export function isSingle(table: Table, service: ServiceIndex, classIndex: ClassIndex): boolean {
+export function isSingle(table: TableView, service: ServiceIndex, classIndex: ClassIndex): boolean {
   const shape = table.columns[service]!.shapes[classIndex]!;
   if (shape === 0) return true;
   if (shape > directShapes) return false;
@@ -70,7 +70,7 @@ export function isSingle(table: Table, service: ServiceIndex, classIndex: ClassI
  * that has a share. Comes back to where it began, so a caller stops when it sees the first again.
  */
 export function nextEndpoint(
-  table: Table,
+  table: TableView,
   pool: PoolIndex,
   endpoint: EndpointIndex,
 ): EndpointIndex {

@@ -1,7 +1,8 @@
 /**
  * Records of limits.slots cells in chunks of one size, with a count of who uses each: the memory of
  * a table's shapes and rows. Records are interned by a key, so equal ones stand once; one that
- * nobody uses is filled anew. Written by table.ts, read by pick.ts through `chunks`.
+ * nobody uses is filled anew. Written by table.ts, read by pick.ts through `chunks`, by other
+ * threads too (shared-table.ts): a record that may be read there is never filled anew.
  */
 import { assert } from "../errors.ts";
 import { limits } from "../limits.ts";
@@ -9,19 +10,27 @@ import { fillSlots, type SlotFill, type Slots } from "./slots.ts";
 
 export const arenaChunkRecords = 64;
 
-export interface SlotArena {
-  readonly wide: boolean;
+/** What readers know of an arena. */
+export interface ArenaView {
   /** Record r starts at (r % arenaChunkRecords) * limits.slots of chunk r / arenaChunkRecords. */
+  readonly chunks: readonly Slots[];
+}
+
+export interface SlotArena extends ArenaView {
+  readonly wide: boolean;
   readonly chunks: Slots[];
   readonly keys: string[];
   readonly users: number[];
   readonly free: number[];
   readonly byKey: Map<string, number>;
+  /** Where records go that nobody uses; while there are readers in other threads, not to `free`. */
+  unused: number[];
 }
 
 /** `wide`: members counted beyond 256. */
 export function createArena(wide: boolean): SlotArena {
-  return { wide, chunks: [], keys: [], users: [], free: [], byKey: new Map() };
+  const free: number[] = [];
+  return { wide, chunks: [], keys: [], users: [], free, byKey: new Map(), unused: free };
 }
 
 /** The record of these slots, with one user more. */
@@ -48,7 +57,7 @@ export function releaseRecord(arena: SlotArena, record: number): void {
   if (users > 0) return;
   arena.byKey.delete(arena.keys[record] ?? "");
   arena.keys[record] = "";
-  arena.free.push(record);
+  arena.unused.push(record);
 }
 
 export function recordSlots(arena: SlotArena, record: number): Slots {
@@ -67,7 +76,8 @@ function newRecord(arena: SlotArena): number {
   const record = arena.users.length;
   if (record % arenaChunkRecords === 0) {
     const cells = arenaChunkRecords * limits.slots;
-    arena.chunks.push(arena.wide ? new Uint16Array(cells) : new Uint8Array(cells));
+    const memory = new SharedArrayBuffer(cells * (arena.wide ? 2 : 1));
+    arena.chunks.push(arena.wide ? new Uint16Array(memory) : new Uint8Array(memory));
   }
   return record;
 }

@@ -21,7 +21,13 @@ import type { World } from "../world/world.ts";
 import { type Carry, levels, poolRow, serviceCarry } from "./carry.ts";
 import { attempt, attemptNames, planShares } from "./plan-shares.ts";
 import { roundSplit } from "./shares.ts";
-import { createArena, releaseRecord, type SlotArena, useRecord } from "./slot-arena.ts";
+import {
+  type ArenaView,
+  createArena,
+  releaseRecord,
+  type SlotArena,
+  useRecord,
+} from "./slot-arena.ts";
 
 /**
  * What a shape or a row is, in one number. Most give everything to one member and need no slots.
@@ -39,19 +45,23 @@ export const directRows = limits.endpointsPerPoolMax;
 export const narrowMembersMax = 256;
 
 /** The shapes of every class of a service; services in the same state share one. */
-interface Column {
-  readonly key: string;
+export interface ColumnView {
   readonly shapes: Uint32Array;
   /** Which attempt made each shape: a position in `attemptNames`, for fronts that say why. */
   readonly attempts: Uint8Array;
+}
+
+interface Column extends ColumnView {
+  readonly key: string;
   users: number;
 }
 
-export interface Table {
+/** What pick.ts and the fronts read: a Table, or another thread's view of one. */
+export interface TableView {
   readonly policyDigest: string;
-  generation: number;
+  readonly generation: number;
   /** By service. */
-  readonly columns: Column[];
+  readonly columns: readonly ColumnView[];
   readonly firstPool: Uint32Array;
   readonly ttlSeconds: Uint32Array;
   /** By pool. */
@@ -60,9 +70,17 @@ export interface Table {
   readonly endpointCount: Uint32Array;
   /** By endpoint: 1 while it has a share of its pool. */
   readonly serving: Uint8Array;
+  readonly shapeArena: ArenaView;
+  readonly rowArena: ArenaView;
+  /** Rows of pools of more than narrowMembersMax endpoints. */
+  readonly wideRowArena: ArenaView;
+}
+
+export interface Table extends TableView {
+  generation: number;
+  readonly columns: Column[];
   readonly shapeArena: SlotArena;
   readonly rowArena: SlotArena;
-  /** Rows of pools of more than narrowMembersMax endpoints. */
   readonly wideRowArena: SlotArena;
   readonly columnsByKey: Map<string, Column>;
 }
