@@ -1,5 +1,5 @@
 /** `rhumb demo`: the demonstration, and the words that break and mend its regions. */
-import { Argument, Option } from "commander";
+import { Argument, InvalidArgumentError, Option } from "commander";
 import { type DemoScript, demoFault, demoScripts, startDemo } from "../demo/demo.ts";
 import { demoRegions } from "../demo/layout.ts";
 import { type Fault, faultMeanings } from "../demo/origins.ts";
@@ -20,14 +20,17 @@ export const command: CliCommand = {
           demoScripts,
         ),
       )
+      .addOption(
+        new Option("--shift <number>", "add this to every port, when one is taken")
+          .argParser(parseShift)
+          .default(0),
+      )
       .addHelpText(
         "after",
         examples(["rhumb demo", "rhumb demo --script failover", "rhumb demo kill eu"]),
       )
-      .action(async (options: { script?: DemoScript }) => {
-        process.exitCode = await startDemo(
-          options.script === undefined ? {} : { script: options.script },
-        );
+      .action(async ({ script, shift }: { script?: DemoScript; shift: number }) => {
+        process.exitCode = await startDemo({ shift, ...(script === undefined ? {} : { script }) });
       });
     for (const [fault, meaning] of Object.entries(faultMeanings)) {
       demo
@@ -50,3 +53,8 @@ export const command: CliCommand = {
     return demo;
   },
 };
+
+function parseShift(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 50_000) return Number(text);
+  throw new InvalidArgumentError("write a number from 0 to 50000");
+}

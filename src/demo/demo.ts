@@ -18,6 +18,7 @@ import {
   demoPaths,
   demoPorts,
   demoRegions,
+  shiftPorts,
   shopName,
 } from "./layout.ts";
 import { type Fault, faultMeanings, RegionOrigins } from "./origins.ts";
@@ -33,7 +34,8 @@ export interface DemoOptions {
   readonly script?: DemoScript;
   /** Where it keeps its files; by default one folder a user under the system's temporary one. */
   readonly folder?: string;
-  readonly ports?: DemoPorts;
+  /** Added to every port. */
+  readonly shift?: number;
 }
 
 const readyMs = 30_000;
@@ -76,7 +78,7 @@ class Demo {
 
   constructor(options: DemoOptions, entropy: Entropy, say: Say) {
     this.#paths = demoPaths(options.folder);
-    this.#ports = options.ports ?? demoPorts;
+    this.#ports = shiftPorts(demoPorts, options.shift ?? 0);
     this.#script = options.script;
     this.#entropy = entropy;
     this.#say = say;
@@ -91,6 +93,7 @@ class Demo {
   async run(): Promise<number> {
     if (this.#script !== undefined) requireDig();
     await this.#prepareFolder();
+    await requirePorts(this.#ports);
     this.#catchSignals();
     this.#say("Rhumb: three regions on this machine, two web servers each. Starting ...");
     for (const origins of this.#origins.values()) await origins.start();
@@ -221,6 +224,16 @@ function requireDig(): void {
     execFileSync("dig", ["-v"], { stdio: "ignore" });
   } catch {
     throw new Error(digMissing);
+  }
+}
+
+/** Before anything starts, since a stranger's server would pass for ours until ours gives up. */
+async function requirePorts(ports: DemoPorts): Promise<void> {
+  for (const port of [ports.dns, ports.redirect, ports.metrics]) {
+    if (!(await isListening(demoHost, port))) continue;
+    throw new Error(
+      `${demoHost}:${port} is taken by another program: stop that program (ss -lnpt 'sport = :${port}' shows it), or add to every port here with --shift 1000`,
+    );
   }
 }
 

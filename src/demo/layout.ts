@@ -66,6 +66,16 @@ export interface DemoPorts {
 }
 export const demoPorts: DemoPorts = { dns: 5300, redirect: 8300, metrics: 9153, origins: 8400 };
 
+/** Every port moved by as much, for when one is taken. */
+export function shiftPorts(ports: DemoPorts, by: number): DemoPorts {
+  return {
+    dns: ports.dns + by,
+    redirect: ports.redirect + by,
+    metrics: ports.metrics + by,
+    origins: ports.origins + by,
+  };
+}
+
 /** Health and fail-back as configured below; the tour's bounds follow from them. */
 export const demoTimes = {
   intervalMs: 2000,

@@ -11,13 +11,14 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { dig } from "../../src/demo/dns-client.ts";
-import { demoPaths, regionOfAddress, shopName } from "../../src/demo/layout.ts";
+import { demoPaths, demoPorts, regionOfAddress, shopName } from "../../src/demo/layout.ts";
 
-/** A temporary folder of its own, so of its own sockets; ports are those of every demonstration. */
+/** Its own folder and ports, so that it does not meet a demonstration that someone runs. */
 const temporary = mkdtempSync(join(tmpdir(), "rd-"));
 const environment = { ...process.env, TMPDIR: temporary };
 const folder = demoPaths().folder.replace(tmpdir(), temporary);
 const rhumb = fileURLToPath(new URL("../../bin/rhumb", import.meta.url));
+const shift = 1200;
 const german = { name: shopName, subnet: "85.214.132.0/24" };
 const japanese = { name: shopName, subnet: "133.11.0.0/16" };
 
@@ -34,13 +35,14 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
 }
 
 async function regionsFor(asked: typeof german): Promise<readonly (string | undefined)[]> {
-  const heard = await dig(asked, 5300);
+  const heard = await dig(asked, demoPorts.dns + shift);
   assert.ok(heard.ok, heard.ok ? "" : heard.message);
   return heard.addresses.map((address) => regionOfAddress(address)?.name);
 }
 
 before(async () => {
-  demo = spawn(rhumb, ["demo"], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  const args = ["demo", "--shift", String(shift)];
+  demo = spawn(rhumb, args, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
   for (const stream of [demo.stdout, demo.stderr]) {
     stream?.on("data", (chunk) => {
       screen += chunk;
