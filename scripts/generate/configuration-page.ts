@@ -89,6 +89,12 @@ A mapping needs \`ipv4\`, \`ipv6\` or both, or else \`host\`:`,
     intro: "A region of last resort, behind everything `steer` says; `steer` does not name it.",
   },
   {
+    heading: "services.NAME.canary",
+    path: "services.*.canary",
+    intro:
+      'With `key: client` the same clients stay in it; [steering.md](steering.md), "Colours". `shares` says the same of every colour at once.',
+  },
+  {
     heading: "services.NAME.residency",
     path: "services.*.residency",
     intro: "No plan, no fallback and no override leads outside.",

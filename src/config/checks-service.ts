@@ -76,7 +76,7 @@ interface EndpointAt {
   readonly path: Path;
 }
 
-interface PoolAt {
+export interface PoolAt {
   readonly colour: string;
   readonly path: Path;
   /** Written entries, valid or not. */
@@ -85,7 +85,7 @@ interface PoolAt {
 }
 
 /** The pools of a region as written, each with what is valid of it. */
-function poolsAt(raw: unknown, path: Path): readonly PoolAt[] {
+export function poolsAt(raw: unknown, path: Path): readonly PoolAt[] {
   if (isMapping(raw) && !Object.keys(raw).some((key) => endpointKeys.has(key))) {
     return Object.entries(raw).map(([colour, pool]) => poolAt(pool, [...path, colour], colour));
   }

@@ -9,7 +9,7 @@ import type { Path } from "./document.ts";
 import { isMapping } from "./draft.ts";
 import type { LoadedConfig } from "./load.ts";
 import type { EndpointConfig } from "./schema.ts";
-import { formatDuration } from "./values.ts";
+import { formatDuration, formatPercent } from "./values.ts";
 
 export interface Effective {
   /** A valid configuration, in the operator's units. */
@@ -148,6 +148,7 @@ function expandPool(pool: readonly EndpointConfig[], written: unknown, at: At): 
 function inUnits(value: unknown, path: Path): unknown {
   const key = path.at(-1) ?? "";
   if (typeof value === "number") {
+    if (key === "share" && path.at(-2) === "canary") return formatPercent(value);
     const isTime = durationKeys.has(String(key)) || (key === "minimum" && path.at(-2) === "soa");
     return isTime ? formatDuration(value) : value;
   }

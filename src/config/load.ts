@@ -7,6 +7,7 @@ import { byPlace, type Place, type Problem } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Checks, ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts";
 import { checkAssertions } from "./checks-assert.ts";
+import { checkColours } from "./checks-colours.ts";
 import { checkGeo, checkSizes } from "./checks-geo.ts";
 import { checkRedirects } from "./checks-redirect.ts";
 import { checkService } from "./checks-service.ts";
@@ -165,6 +166,7 @@ function checkAll(checks: Checks): readonly ServiceChecks[] {
   for (const service of services) {
     checkService(service);
     checkSteer(service);
+    checkColours(service);
   }
   checkNames(services);
   checkRedirects(services);

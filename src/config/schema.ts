@@ -27,6 +27,7 @@ import {
   name,
   object,
   oneOrMore,
+  percent,
   port,
   printable,
   quote,
@@ -375,9 +376,18 @@ export const serviceSchema = object({
     .prefault([])
     .describe("Static records of other types at the service's names."),
   policy: later("services.*.policy"),
-  canary: later("services.*.canary"),
+  canary: object({
+    region: name.describe("Region whose pool has the colour."),
+    colour: colour.default("canary").describe("Colour that gets the share."),
+    share: percent.describe("Such as 5% or 0.25%; the other colours share what is left."),
+  })
+    .optional()
+    .describe("A share of one region's clients for one colour of its pool."),
   cohorts: later("services.*.cohorts"),
-  shares: later("services.*.shares"),
+  shares: z
+    .record(name, z.record(colour, weight))
+    .optional()
+    .describe("Region -> colour -> weight. Default: by the weights of the colours' endpoints."),
   spill: later("services.*.spill"),
   overprovisioning: later("services.*.overprovisioning"),
   panic: later("services.*.panic"),

@@ -78,6 +78,24 @@ export const jurisdiction = z
 export const port = z.int().min(1).max(65_535);
 export const weight = z.int().min(0).max(1_000_000);
 
+/** Hundredths of a percent. */
+export const percent = z
+  .string()
+  .regex(/^\d{1,3}(\.\d{1,2})?%$/, "expected a share such as 5% or 0.25%")
+  .transform((text, context): number => {
+    const [whole = "", part = ""] = text.slice(0, -1).split(".");
+    const hundredths = Number(whole) * 100 + Number(part.padEnd(2, "0"));
+    if (hundredths <= 10_000) return hundredths;
+    context.addIssue({ code: "custom", message: `${text} is more than the whole` });
+    return z.NEVER;
+  })
+  .meta({ title: "percent" });
+
+/** As `percent` reads it. */
+export function formatPercent(hundredths: number): string {
+  return `${hundredths / 100}%`;
+}
+
 /** A text with one canonical form. */
 export const canonical = (parse: (text: string) => string | undefined, what: string) =>
   z.string().transform((text, context): string => {

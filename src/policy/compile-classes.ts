@@ -10,6 +10,7 @@ import type { Geography, Leaves, Location } from "../geo/geography.ts";
 import { type Overlay, scopes } from "../geo/overlay.ts";
 import { xxh32 } from "../lib/xxh32.ts";
 import { limits } from "../limits.ts";
+import { type ColourPool, colourWeights } from "./compile-colours.ts";
 import type { ServiceDraft } from "./compile-model.ts";
 import {
   type PlanLayout,
@@ -143,16 +144,26 @@ function ruleSetOf(making: Making, service: RuledService): number {
   return index;
 }
 
+type DraftRegion = RegionPools & {
+  readonly pools: readonly (RegionPools["pools"][number] & ColourPool)[];
+};
+
 function layoutOf(making: Making, draft: ServiceDraft): PlanLayout {
   const { service, config, poolWeights } = draft;
   const only = config.residency?.only;
-  const regions: RegionPools[] = [];
+  const regions: DraftRegion[] = [];
+  const shared = (region: DraftRegion): RegionPools => {
+    const weights = colourWeights(config, region.name, region.pools);
+    const pools = region.pools.map(({ ordinal }, i) => ({ ordinal, weight: weights[i] ?? 0 }));
+    return { ...region, pools };
+  };
   for (let ordinal = 0; ordinal < service.poolCount; ordinal++) {
     const pool = making.pools[service.firstPool + ordinal];
     const region = pool === undefined ? undefined : making.regions[pool.region];
     assert(pool !== undefined && region !== undefined, "pools of a service are contiguous");
     if (pool.fixed) continue;
-    const entry = { ordinal: ordinal as PoolOrdinal, weight: poolWeights[ordinal] ?? 0 };
+    const weight = poolWeights[ordinal] ?? 0;
+    const entry = { ordinal: ordinal as PoolOrdinal, weight, colour: colourOf(pool.name) };
     const last = regions.at(-1);
     if (last?.name === region.name) {
       regions[regions.length - 1] = { ...last, pools: [...last.pools, entry] };
@@ -162,8 +173,11 @@ function layoutOf(making: Making, draft: ServiceDraft): PlanLayout {
     const allowed = isInside(region, only);
     regions.push({ name, point: regionPoint(region), pools: [entry], allowed });
   }
-  return { regions, standby: config.standby?.region };
+  return { regions: regions.map(shared), standby: config.standby?.region };
 }
+
+/** `canary` of `fra/canary`. */
+const colourOf = (poolName: string): string => poolName.slice(poolName.indexOf("/") + 1);
 
 function isInside(region: Region, only: readonly string[] | undefined): boolean {
   return only === undefined || region.jurisdictions.some((each) => only.includes(each));

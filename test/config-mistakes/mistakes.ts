@@ -326,10 +326,10 @@ export const mistakes: readonly Mistake[] = [
     code: "config.missing",
   },
   {
-    id: "canary of tomorrow",
+    id: "canary of a pool without colours",
     find: "  accounts:\n",
     write: "    canary: { region: fra, share: 5% } #!\n  accounts:\n",
-    code: "config.unsupported",
+    code: "config.conflict",
   },
   // accounts
   {

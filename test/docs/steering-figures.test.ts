@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { loadConfig } from "../../src/config/load.ts";
+import { formatProblem } from "../../src/errors.ts";
 import { biasedMetres } from "../../src/geo/distance.ts";
+import { compile } from "../../src/policy/compile.ts";
+import type { Policy } from "../../src/policy/policy.ts";
+import { printPlan } from "../../src/policy/print.ts";
+import { decide } from "../../src/steer/decide.ts";
+import { smallWorld } from "../support/geography-fixture.ts";
+import { worldOf } from "../support/steer-fixture.ts";
 
 const page = readFileSync(new URL("../../docs/steering.md", import.meta.url), "utf8");
 
@@ -25,5 +33,55 @@ test("biasedMetres() gives the distances of the page", () => {
   assert.equal(rows.length, 7);
   for (const [distance = "", bias = "", counted = ""] of rows) {
     assert.equal(biasedMetres(whole(distance), whole(bias)), whole(counted), distance + bias);
+  }
+});
+
+function policyOf(lines: readonly string[]): Policy {
+  const text = ["version: 1", "zone: example.com", ...lines].join("\n");
+  const loaded = loadConfig([{ file: "page.yaml", text }]);
+  assert.ok(loaded.ok, loaded.problems.map(formatProblem).join("\n"));
+  const result = compile(loaded.config, smallWorld);
+  assert.ok(result.ok, result.problems.map(formatProblem).join("\n"));
+  return result.policy;
+}
+
+/** `canary 3,277, stable 62,259`, as the page writes the shares of the first service. */
+function sharesOf(policy: Policy): string {
+  const decision = decide(policy, worldOf(policy, []), 0 as never, 0 as never);
+  const byPool = new Map<string, number>();
+  for (const { endpoints, share } of decision.answers) {
+    const pool = policy.pools[policy.endpoints[endpoints[0] ?? 0]?.pool ?? 0]?.name ?? "";
+    byPool.set(pool, (byPool.get(pool) ?? 0) + share);
+  }
+  return [...byPool]
+    .map(([pool, share]) => `${pool.replace(/.*\//, "")} ${share.toLocaleString("en")}`)
+    .join(", ");
+}
+
+test("compile() and decide() give colours the weights and shares of the page", () => {
+  const rows = rowsOf(
+    "| in `fra` | weights of its `split` | all up, `steer: [fra, iad]` | all up, `steer: {weights: {fra: 1, iad: 1}}` |",
+  );
+  assert.equal(rows.length, 3);
+  for (const [words = "", weights = "", first = "", split = ""] of rows) {
+    const share = /at ([\d.]+%)/.exec(words)?.[1];
+    const written = share === undefined ? (/`([^`]+)`/.exec(words)?.[1] ?? "") : "";
+    const policyFor = (steer: string) =>
+      policyOf([
+        "regions: {fra: {at: FRA}, iad: {at: IAD}}",
+        "services:",
+        "  shop:",
+        "    endpoints: {fra: {canary: 192.0.2.1, stable: [192.0.2.2, 192.0.2.3]}, iad: 192.0.2.4}",
+        `    steer: ${steer}`,
+        `    ${share === undefined ? written : `canary: {region: fra, share: ${share}}`}`,
+      ]);
+    const ordered = policyFor("[fra, iad]");
+    const plan = ordered.ruleSets[0]?.classes[0]?.plan;
+    const colours = plan?.kind === "first" ? plan.children[0] : undefined;
+    assert.ok(colours);
+    const text = printPlan(colours, (ordinal) => ordered.pools[ordinal]?.name.slice(4) ?? "");
+    assert.equal(text, `split(${weights})`);
+    assert.equal(sharesOf(ordered), first);
+    assert.equal(sharesOf(policyFor("{weights: {fra: 1, iad: 1}}")), split);
   }
 });
