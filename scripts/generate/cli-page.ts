@@ -11,6 +11,7 @@ const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
     "problems in the configuration, or a command that was refused; each is on standard error",
   usage: "the words of the command line are wrong; for `plan` that is 1",
   changed: "`plan` alone: the new configuration changes something",
+  undecided: "`prove` alone: an assertion is neither proved nor refuted within the budget",
   unreachable: "no server answers on the socket of the state directory",
 };
 

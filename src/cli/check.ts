@@ -30,7 +30,8 @@ export const command: CliCommand = {
       .description(
         "Reads and compiles a configuration without a server and reports every problem, a line " +
           "each: FILE:LINE:COL CODE PATH: MESSAGE (HINT). With --effective also prints every value " +
-          "in effect, those that were not written marked `default`. Exit code 1 if there is an " +
+          "in effect, those that were not written marked `default`. Assertions that do not hold are " +
+          "errors; `rhumb prove` says more of them. Exit code 1 if there is an " +
           "error; warnings alone are 0.",
       )
       .addOption(configOption())
@@ -38,7 +39,7 @@ export const command: CliCommand = {
       .addOption(jsonOption())
       .addHelpText("after", examples(["rhumb check -c rhumb.yaml", "rhumb check --effective"]))
       .action(async (options: Options) => {
-        const result = await compileSource(options.config);
+        const result = await compileSource(options.config, "refuse");
         const problems = result.ok ? result.warnings : result.problems;
         const values = options.effective === true ? await effectiveOf(options.config) : undefined;
         if (options.json === true) {

@@ -18,6 +18,8 @@ export const exitCodes = {
   changed: 2,
   /** No server answers on the socket. */
   unreachable: 3,
+  /** `prove`, and nobody else: an assertion is neither proved nor refuted. */
+  undecided: 4,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 

@@ -1,14 +1,13 @@
 /**
  * `rhumb explain NAME --client ADDR`: why a client gets what it gets. From a running server's
- * World, or from the configuration alone with everything up; `--down` and `--drain` ask what if.
+ * World, or from the configuration alone with everything up; `--down` and its siblings ask what if.
  */
-
-import { limits } from "../limits.ts";
-import type { EndpointIndex, Policy } from "../policy/policy.ts";
+import { type Command, Option } from "commander";
+import type { Policy } from "../policy/policy.ts";
+import { type AssumptionName, assume, assumptionNames } from "../prove/assume.ts";
+import { goodDayWorld } from "../prove/good-day.ts";
 import { explain, formatExplanation } from "../steer/explain.ts";
-import { initialWorld } from "../world/initial.ts";
-import { endpointsOfTarget, parseTarget } from "../world/target.ts";
-import { forced, verdict, type World } from "../world/world.ts";
+import type { World } from "../world/world.ts";
 import {
   type CliCommand,
   complain,
@@ -23,19 +22,38 @@ import { policyOf } from "./load-policy.ts";
 import { collect, configOption, jsonOption } from "./options.ts";
 import { runningServer } from "./running.ts";
 
-interface Options {
+interface Options extends Readonly<Record<Assumed, readonly string[]>> {
   readonly client: string;
-  readonly down: readonly string[];
-  readonly drain: readonly string[];
   readonly config: string;
   readonly state?: string;
   readonly json?: boolean;
 }
 
+/** Names of options as they come out of the parser. */
+const assumed = {
+  down: "down",
+  drain: "drain",
+  unknown: "unknown",
+  held: "held",
+  ramp: "ramp",
+  forceUp: "force-up",
+  forceDown: "force-down",
+  notLastGood: "not-last-good",
+  activate: "activate",
+} as const satisfies Record<string, AssumptionName>;
+type Assumed = keyof typeof assumed;
+
+function assumeOptions(command: Command): Command {
+  for (const [name, text] of Object.entries(assumptionNames)) {
+    const option = new Option(`--${name} <target>`, text);
+    command.addOption(option.argParser(collect).default([]));
+  }
+  return command;
+}
+
 export const command: CliCommand = {
   define: (program) =>
-    program
-      .command("explain <name>")
+    assumeOptions(program.command("explain <name>"))
       .summary("say which endpoints serve a client, and why")
       .description(
         "Says which endpoints serve a client, with which share, and why, rule by rule. NAME is a " +
@@ -43,8 +61,6 @@ export const command: CliCommand = {
           "it believes now; else of the configuration alone, with every endpoint up.",
       )
       .option("--client <address[/length]>", "the client's address or prefix; none: unknown", "")
-      .option("--down <target>", "as if a region, pool or endpoint were down (again)", collect, [])
-      .option("--drain <target>", "as if it were drained (again)", collect, [])
       .addOption(configOption())
       .option("--state <dir>", "state directory of a running server")
       .addOption(jsonOption())
@@ -63,14 +79,10 @@ async function run(name: string, options: Options): Promise<void> {
   const scene = await sceneOf(options);
   if (scene === undefined) return;
   const { policy, world } = scene;
-  for (const [targets, assume] of [
-    [options.down, assumeDown],
-    [options.drain, assumeDrained],
-  ] as const) {
-    for (const text of targets) {
-      const found = parseTarget(policy, text);
-      if (!found.ok) return fail(found.message, found.hint);
-      for (const endpoint of endpointsOfTarget(policy, found.target)) assume(world, endpoint);
+  for (const [key, assumption] of Object.entries(assumed)) {
+    for (const target of options[key as Assumed]) {
+      const made = assume(policy, world, { name: assumption, target });
+      if (!made.ok) return fail(made.message, made.hint);
     }
   }
   const result = explain(policy, world, { service: name, client: options.client });
@@ -87,25 +99,5 @@ function fail(message: string, hint: string): void {
 async function sceneOf(options: Options): Promise<{ policy: Policy; world: World } | undefined> {
   if (options.state !== undefined) return await runningServer(options.state);
   const policy = await policyOf(options.config);
-  return policy === undefined ? undefined : { policy, world: allUp(policy) };
-}
-
-/** Nothing was probed: what is explained is the policy, on a good day. */
-function allUp(policy: Policy): World {
-  const world = initialWorld(policy, entropy.now());
-  for (let i = 0; i < policy.endpoints.length; i++) {
-    if (world.endpoints.verdict[i] === verdict.unknown) world.endpoints.verdict[i] = verdict.up;
-    world.endpoints.availability[i] = limits.availabilityFull;
-    world.endpoints.lastGood[i] = 1;
-  }
-  return world;
-}
-
-function assumeDown(world: World, endpoint: number): void {
-  world.endpoints.verdict[endpoint as EndpointIndex] = verdict.down;
-  world.endpoints.forced[endpoint as EndpointIndex] = forced.none;
-}
-
-function assumeDrained(world: World, endpoint: number): void {
-  world.endpoints.forced[endpoint as EndpointIndex] = forced.drain;
+  return policy === undefined ? undefined : { policy, world: goodDayWorld(policy, entropy.now()) };
 }

@@ -5,21 +5,32 @@
  */
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { compileRevision } from "../control/rollout.ts";
+import { type CompileOptions, compileRevision } from "../control/rollout.ts";
 import type { Problem } from "../errors.ts";
 import type { Policy } from "../policy/policy.ts";
+import type { Claims } from "../prove/claims.ts";
 import { complainProblems, entropy, exitCodes, finish } from "./command.ts";
 
 const cacheHome = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
 
 export type CompiledSource =
-  | { readonly ok: true; readonly policy: Policy; readonly warnings: readonly Problem[] }
+  | {
+      readonly ok: true;
+      readonly policy: Policy;
+      readonly warnings: readonly Problem[];
+      readonly claims: Claims;
+    }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-export async function compileSource(source: string): Promise<CompiledSource> {
-  const result = await compileRevision(source, { stateDir: join(cacheHome, "rhumb"), entropy });
+export async function compileSource(
+  source: string,
+  assertions: CompileOptions["assertions"] = "leave",
+): Promise<CompiledSource> {
+  const options = { stateDir: join(cacheHome, "rhumb"), entropy, assertions };
+  const result = await compileRevision(source, options);
   if (!result.ok) return result;
-  return { ok: true, policy: result.revision.policy, warnings: result.revision.warnings };
+  const { policy, warnings, claims } = result.revision;
+  return { ok: true, policy, warnings, claims };
 }
 
 /** The policy, or undefined after having complained of every problem and set the exit code. */

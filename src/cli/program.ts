@@ -40,6 +40,16 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./plan.ts")).command,
   },
   {
+    name: "prove",
+    summary: "say whether assertions hold in every state, or show where not",
+    load: async () => (await import("./prove.ts")).command,
+  },
+  {
+    name: "simulate",
+    summary: "play a scenario of failures and demand against a configuration",
+    load: async () => (await import("./simulate.ts")).command,
+  },
+  {
     name: "world",
     summary: "print what a running server believes, with ages",
     load: async () => (await import("./world.ts")).command,

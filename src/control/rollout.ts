@@ -15,6 +15,8 @@ import { statePaths } from "../link/paths.ts";
 import { readPointer, readPolicy, type SnapshotFailure, writePolicy } from "../link/snapshot.ts";
 import { compile } from "../policy/compile.ts";
 import type { Policy } from "../policy/policy.ts";
+import { type Claims, claimsOf } from "../prove/claims.ts";
+import { assertionProblems } from "./assertions.ts";
 import { addAudit, addRevision, listRevisions, packFiles, type RevisionRecord } from "./records.ts";
 import type { Store } from "./store.ts";
 
@@ -24,16 +26,28 @@ export interface CompiledRevision {
   readonly warnings: readonly Problem[];
   /** Geography databases that are files of the operator's. */
   readonly databases: readonly string[];
+  /** What `assert` says, for the prover. */
+  readonly claims: Claims;
 }
 
 export type CompileResult =
   | { readonly ok: true; readonly revision: CompiledRevision }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+export interface CompileOptions {
+  readonly stateDir: string;
+  readonly entropy: Entropy;
+  /**
+   * What is made of an assertion that does not hold: an error, a warning, or nothing, by whoever
+   * does not put the revision in force. Default: nothing.
+   */
+  readonly assertions?: "refuse" | "warn" | "leave";
+}
+
 /** Reads and compiles; writes nothing but the cache of geographies. */
 export async function compileRevision(
   source: string,
-  options: { readonly stateDir: string; readonly entropy: Entropy },
+  options: CompileOptions,
 ): Promise<CompileResult> {
   const read = await readSources(source);
   if (!read.ok) return read;
@@ -63,17 +77,33 @@ export async function compileRevision(
   const before = [...loaded.problems, ...(geography.ok ? [] : geography.problems)];
   if (loaded.ok && geography.ok && compiled?.ok === true) {
     const databases = database === "bundled" ? [] : [database];
-    const warnings = byPlace([...before, ...compiled.problems]);
-    return {
-      ok: true,
-      revision: { policy: compiled.policy, sources: read.sources, warnings, databases },
-    };
+    const { policy } = compiled;
+    const claims = claimsOf(config, placeOf);
+    const problems = byPlace([
+      ...before,
+      ...compiled.problems,
+      ...asserted(policy, claims, { mode: options.assertions ?? "leave", source }),
+    ]);
+    if (problems.some(({ severity }) => severity === "error")) return { ok: false, problems };
+    const { sources } = read;
+    return { ok: true, revision: { policy, sources, warnings: problems, databases, claims } };
   }
   // Of what was left out later stages may warn wrongly; their errors are about what they read.
   const after = compiled?.problems.filter(
     ({ severity }) => severity === "error" || (loaded.ok && geography.ok),
   );
   return { ok: false, problems: byPlace([...before, ...(after ?? [])]) };
+}
+
+function asserted(
+  policy: Policy,
+  claims: Claims,
+  as: { readonly mode: NonNullable<CompileOptions["assertions"]>; readonly source: string },
+): readonly Problem[] {
+  const { mode, source } = as;
+  if (mode === "leave" || claims.assertions.length === 0) return [];
+  const violated = mode === "refuse" ? "error" : "warning";
+  return assertionProblems(policy, claims, { violated, source });
 }
 
 /** A path is seen from the folder of the configuration, wherever the server was started. */

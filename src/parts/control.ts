@@ -107,7 +107,12 @@ class Control {
     const occasion: Occasion = { author, at: entropy.now(), source };
     this.#part.busy(limits.graceMsMax);
     try {
-      const compiled = await compileRevision(source, { stateDir, entropy });
+      const compiled = await compileRevision(source, {
+        stateDir,
+        entropy,
+        // An assertion never stops a start.
+        assertions: author === "start" ? "warn" : "refuse",
+      });
       if (!compiled.ok) return await this.#refuse(compiled.problems, occasion);
       const { revision } = compiled;
       this.#databases = revision.databases;

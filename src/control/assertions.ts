@@ -1,0 +1,41 @@
+/**
+ * A revision's assertions as problems. Called by rollout.ts. What is violated is an error where a
+ * revision is to be taken, and a warning where it must be lived with, as at a start; what is
+ * undecided is a warning always.
+ */
+import type { Problem } from "../errors.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { Claims } from "../prove/claims.ts";
+import { commandFor } from "../prove/counter-example.ts";
+import { prove, type Verdict } from "../prove/prove.ts";
+
+export function assertionProblems(
+  policy: Policy,
+  claims: Claims,
+  as: { readonly violated: Problem["severity"]; readonly source: string },
+): readonly Problem[] {
+  return prove(policy, claims).verdicts.flatMap((verdict) => {
+    if (verdict.outcome === "proved") return [];
+    const severity = verdict.outcome === "violated" ? as.violated : "warning";
+    return [problemOf(verdict, severity, as.source)];
+  });
+}
+
+function problemOf(verdict: Verdict, severity: Problem["severity"], source: string): Problem {
+  const { assertion, counterExample, detail, decisions } = verdict;
+  const { path, place, text } = assertion;
+  const base = { severity, path, ...(place === undefined ? {} : { place }) };
+  if (counterExample === undefined) {
+    const message = `\`${text}\` is neither proved nor refuted: ${detail}`;
+    const hint = `after ${decisions} decisions; name fewer \`services\`, or assert less`;
+    return { ...base, code: "assert.undecided", message, hint };
+  }
+  const { service, sentence } = counterExample;
+  const message = `\`${text}\` does not hold: for ${service} ${sentence}`;
+  return {
+    ...base,
+    code: "assert.violated",
+    message,
+    hint: `see: ${commandFor(counterExample, source)}`,
+  };
+}

@@ -1,0 +1,212 @@
+/**
+ * What a pool can come to, whatever its endpoints are: the reachable states of what steer/ reads
+ * of it, each with the cheapest way to bring it about. Called by subject.ts. The states come from
+ * the product's own `poolCarry`, `poolRow` and `isActive`, run over counts of endpoints: equal ones
+ * stand for each other, and of the counts only 0, 1, the pool's minimum, one less and all make a
+ * difference.
+ */
+import { assert } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Fallback, Policy, Pool, PoolIndex } from "../policy/policy.ts";
+import { condition, conditions, isActive, levelCount, poolCarry, poolRow } from "../steer/carry.ts";
+import type { World } from "../world/world.ts";
+import { type EndpointState, goodDay, isGoodDay, setEndpointState } from "./endpoint-state.ts";
+
+/** Beside the five levels: 1 when none of the pool's candidates is down. */
+export const livesCell = levelCount;
+export const cellCount = levelCount + 1;
+
+export interface PoolState {
+  /** By level what the pool can carry, then `livesCell`. */
+  readonly cells: readonly number[];
+  /** Endpoints not as on a good day, and 1 for a standby activated. */
+  readonly cost: number;
+  /** Endpoints whose condition is up; 0 of a standby nobody activated. */
+  readonly up: number;
+  /** As on a good day, a standby activated or not. */
+  readonly benign: boolean;
+  readonly active: boolean;
+  /** By position in the pool; those of weight 0 as on a good day. */
+  readonly endpoints: readonly EndpointState[];
+}
+
+export interface PoolDomain {
+  /** Equal for pools that decisions cannot tell apart. */
+  readonly key: string;
+  /** The first is the good day. */
+  readonly states: readonly PoolState[];
+}
+
+/** Pools of one shape have one domain. */
+export class PoolDomains {
+  readonly #policy: Policy;
+  readonly #world: World;
+  readonly #ramps: readonly number[];
+  readonly #known = new Map<string, PoolDomain>();
+
+  /** Writes to `world` and puts it back. `ramps`: availabilities a returning one may have. */
+  constructor(policy: Policy, world: World, ramps: readonly number[]) {
+    this.#policy = policy;
+    this.#world = world;
+    this.#ramps = ramps;
+  }
+
+  of(index: PoolIndex, fallback: Fallback): PoolDomain {
+    const { pool, shape } = this.#shape(index, fallback);
+    const found = this.#known.get(shape);
+    if (found !== undefined) return found;
+    const made = this.#make(index, pool, fallback);
+    this.#known.set(shape, made);
+    return made;
+  }
+
+  #shape(index: PoolIndex, fallback: Fallback): { readonly pool: Pool; readonly shape: string } {
+    const pool = this.#policy.pools[index];
+    assert(pool !== undefined, "pool index in range");
+    const rows = Array.from({ length: pool.endpointCount }, (_, k) => {
+      const endpoint = this.#policy.endpoints[pool.firstEndpoint + k];
+      return `${endpoint?.weight === 0 ? "-" : endpoint?.monitor === -1 ? "u" : "m"}`;
+    });
+    return { pool, shape: `${rows.join("")} ${pool.minimum} ${pool.standby} ${fallback}` };
+  }
+
+  #make(index: PoolIndex, pool: Pool, fallback: Fallback): PoolDomain {
+    const byCells = new Map<string, PoolState>();
+    const add = (endpoints: readonly EndpointState[], active: boolean): void => {
+      const state = this.#look(index, { pool, fallback, endpoints, active });
+      const key = `${state.cells.join(" ")}${state.benign ? " benign" : ""}`;
+      const known = byCells.get(key);
+      if (known === undefined || isCheaper(state, known)) byCells.set(key, state);
+    };
+    const good = new Array<EndpointState>(pool.endpointCount).fill(goodDay);
+    if (pool.standby === "manual") add(good, false);
+    for (const endpoints of this.#arrangements(pool, good)) add(endpoints, true);
+    const states = [...byCells.values()].sort((a, b) => a.cost - b.cost || b.up - a.up);
+    const key = states.map(({ cells, benign }) => `${cells.join(",")}${benign ? "b" : ""}`);
+    return { key: key.sort().join(" "), states };
+  }
+
+  /** What the product says of one arrangement. */
+  #look(
+    index: PoolIndex,
+    at: {
+      readonly pool: Pool;
+      readonly fallback: Fallback;
+      readonly endpoints: readonly EndpointState[];
+      readonly active: boolean;
+    },
+  ): PoolState {
+    const { pool, endpoints } = at;
+    const [policy, world] = [this.#policy, this.#world];
+    const wasActive = world.pools.active[index] ?? 0;
+    if (pool.standby === "manual") world.pools.active[index] = at.active ? 1 : 0;
+    endpoints.forEach((state, k) => {
+      setEndpointState(policy, world, { endpoint: pool.firstEndpoint + k, state });
+    });
+    const out = new Uint16Array(levelCount);
+    const active = isActive(pool, world, index);
+    if (active) poolCarry(policy, world, { pool: index, out, offset: 0 });
+    const row = poolRow(policy, world, { pool, fallback: at.fallback });
+    let [up, lives] = [0, 1];
+    row.forEach((share, k) => {
+      const endpoint = (pool.firstEndpoint + k) as Parameters<typeof condition>[1];
+      const is = condition(world, endpoint);
+      if (policy.endpoints[endpoint]?.weight !== 0 && is === conditions.up && active) up++;
+      if (share > 0 && is === conditions.down) lives = 0;
+    });
+    endpoints.forEach((_, k) => {
+      setEndpointState(policy, world, { endpoint: pool.firstEndpoint + k, state: goodDay });
+    });
+    world.pools.active[index] = wasActive;
+    const changed = endpoints.filter((state) => !isGoodDay(state)).length;
+    const woken = pool.standby === "manual" && at.active ? 1 : 0;
+    const cells = [...out, lives];
+    return { cells, cost: changed + woken, up, benign: changed === 0, active, endpoints };
+  }
+
+  #arrangements(pool: Pool, good: readonly EndpointState[]): readonly EndpointState[][] {
+    const positions = good.flatMap((_, k) =>
+      this.#policy.endpoints[pool.firstEndpoint + k]?.weight === 0 ? [] : [k],
+    );
+    const first = positions[0];
+    if (first === undefined) return [[...good]];
+    const monitored = this.#policy.endpoints[pool.firstEndpoint + first]?.monitor !== -1;
+    const plain = monitored
+      ? monitoredCounts(positions.length, pool.minimum)
+      : unmonitoredCounts(positions.length, pool.minimum);
+    const made: EndpointState[][] = [];
+    for (const counts of plain) {
+      for (const availability of counts.up > 0 && monitored ? [0, ...this.#ramps] : [0]) {
+        for (const lastGood of counts.out === positions.length ? [true] : [true, false]) {
+          const endpoints = [...good];
+          const list = arrange(counts, { availability, lastGood });
+          positions.forEach((position, i) => {
+            endpoints[position] = list[i] ?? goodDay;
+          });
+          made.push(endpoints);
+        }
+      }
+    }
+    return made;
+  }
+}
+
+function isCheaper(a: PoolState, b: PoolState): boolean {
+  return a.cost < b.cost || (a.cost === b.cost && a.up > b.up);
+}
+
+interface Counts {
+  readonly up: number;
+  readonly unknown: number;
+  readonly held: number;
+  readonly down: number;
+  readonly out: number;
+}
+
+/** Failures first, so that those written last in the file stay up. */
+function arrange(
+  counts: Counts,
+  as: { readonly availability: number; readonly lastGood: boolean },
+): readonly EndpointState[] {
+  const { lastGood, availability } = as;
+  const many = (count: number, state: EndpointState) => new Array<EndpointState>(count).fill(state);
+  const up: EndpointState =
+    availability === 0 ? { kind: "up", lastGood } : { kind: "ramping", lastGood, availability };
+  return [
+    ...many(counts.down, { kind: "down", lastGood }),
+    ...many(counts.out, { kind: "drained", lastGood: true }),
+    ...many(counts.held, { kind: "held", lastGood }),
+    ...many(counts.unknown, { kind: "unknown", lastGood }),
+    ...many(counts.up, up),
+  ];
+}
+
+/** Counts at which anything can change: none, one, the minimum, one less, all that are left. */
+function turningPoints(left: number, missing: number): readonly number[] {
+  const points = [0, 1, missing - 1, missing, left];
+  return [...new Set(points)].filter((n) => n >= 0 && n <= left);
+}
+
+function monitoredCounts(n: number, minimum: number): readonly Counts[] {
+  const made: Counts[] = [];
+  for (const up of turningPoints(n, minimum)) {
+    for (const unknown of turningPoints(n - up, minimum - up)) {
+      for (const held of turningPoints(n - up - unknown, minimum - up - unknown)) {
+        const left = n - up - unknown - held;
+        for (const down of left === 0 ? [0] : [0, 1, left]) {
+          made.push({ up, unknown, held, down, out: left - down });
+        }
+      }
+    }
+  }
+  return made;
+}
+
+function unmonitoredCounts(n: number, minimum: number): readonly Counts[] {
+  return turningPoints(n, minimum).map((up) => {
+    return { up, unknown: 0, held: 0, down: 0, out: n - up };
+  });
+}
+
+/** One representative of all partial availabilities: what may serve, not how much. */
+export const anyRamp: readonly number[] = [limits.availabilityFull / 2];

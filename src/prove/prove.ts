@@ -1,0 +1,297 @@
+/**
+ * Prove: does every assertion hold in every state? Called by `rhumb prove`, by `check` and when a
+ * revision is applied. Pure and bounded: the same input gives the same verdicts, after so many
+ * decisions at most. The decisions are the product's own (`attempt`, `poolCarry`, `poolRow`); what
+ * is written here is which states there are and what must be true of a decision. docs/prove.md.
+ */
+import type { Claim } from "../config/assertions.ts";
+import { assert } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Policy, PoolIndex, ServiceIndex } from "../policy/policy.ts";
+import { attempt } from "../steer/plan-shares.ts";
+import type { World } from "../world/world.ts";
+import type { Claims, PlacedAssertion } from "./claims.ts";
+import { type CounterExample, changesOf, counterExample } from "./counter-example.ts";
+import { goodDayWorld } from "./good-day.ts";
+import { anyRamp, PoolDomains } from "./pool-states.ts";
+import { inside, proveServe } from "./serve.ts";
+import { greatestShare, proveShare, type ShareFound, triedRamps } from "./share.ts";
+import { countStates } from "./states.ts";
+import { type Subject, type SubjectInput, subjectOf } from "./subject.ts";
+import { type AttemptFunction, costOf, type Found, proveSupport } from "./support.ts";
+import { ttlHolds, ttlSentence } from "./ttl.ts";
+
+export interface ProveOptions {
+  /** The decision to be looked at: the product's, except in tests of the prover. */
+  readonly attempt?: AttemptFunction;
+  /** For one assertion. */
+  readonly decisionsMax?: number;
+}
+
+export interface Verdict {
+  readonly assertion: PlacedAssertion;
+  readonly outcome: "proved" | "violated" | "undecided";
+  /** Why undecided, or what was found; "" when there is no more to say. */
+  readonly detail: string;
+  readonly counterExample: CounterExample | undefined;
+  /** Services and classes it was shown for, and how many of them differ. */
+  readonly subjects: number;
+  readonly distinct: number;
+  readonly decisions: number;
+}
+
+export interface Proof {
+  /** The worst of its verdicts. */
+  readonly outcome: Verdict["outcome"];
+  readonly verdicts: readonly Verdict[];
+  /** Of all endpoints of a service together, summed over services and their classes. */
+  readonly states: bigint;
+  readonly policyDigest: string;
+  readonly geographyDigest: string;
+  readonly engine: string;
+}
+
+export function prove(policy: Policy, claims: Claims, options: ProveOptions = {}): Proof {
+  const verdicts = claims.assertions.map((assertion) =>
+    new Prover(policy, claims, assertion, options).verdict(),
+  );
+  const has = (outcome: Verdict["outcome"]) => verdicts.some((each) => each.outcome === outcome);
+  const { digest, geographyDigest, engine } = policy;
+  return {
+    outcome: has("violated") ? "violated" : has("undecided") ? "undecided" : "proved",
+    verdicts,
+    states: countStates(policy),
+    policyDigest: digest,
+    geographyDigest,
+    engine,
+  };
+}
+
+/** What is known of a subject and all those with its key. */
+interface Known {
+  readonly outcome: Found["outcome"];
+}
+
+type Examine = (subject: Subject, how: How) => Found;
+interface How {
+  readonly minimal: boolean;
+  readonly costBelow: number;
+  readonly decisionsMax: number;
+}
+
+/** One assertion over all its services and classes. */
+class Prover {
+  readonly #policy: Policy;
+  readonly #claims: Claims;
+  readonly #assertion: PlacedAssertion;
+  readonly #attempt: AttemptFunction;
+  readonly #decisionsMax: number;
+  readonly #world: World;
+  readonly #domains: PoolDomains;
+  readonly #known = new Map<string, Known>();
+  #decisions = 0;
+  #subjects = 0;
+  /** For shares: the greatest seen, and the least that none can pass. */
+  #seen = 0;
+  #atMost = 0;
+
+  constructor(policy: Policy, claims: Claims, assertion: PlacedAssertion, options: ProveOptions) {
+    this.#policy = policy;
+    this.#claims = claims;
+    this.#assertion = assertion;
+    this.#attempt = options.attempt ?? attempt;
+    this.#decisionsMax = options.decisionsMax ?? limits.proveDecisionsMax;
+    this.#world = goodDayWorld(policy);
+    const ramps = this.#claim().kind === "share" ? triedRamps : anyRamp;
+    this.#domains = new PoolDomains(policy, this.#world, ramps);
+  }
+
+  verdict(): Verdict {
+    const claim = this.#claim();
+    if (claim.kind === "ttl") return this.#ttlVerdict(claim);
+    const violated: { readonly service: ServiceIndex; readonly classIndex: number }[] = [];
+    let undecided = 0;
+    for (const { service, classIndex } of this.#members()) {
+      const { outcome } = this.#find(service, classIndex);
+      if (outcome === "violated") violated.push({ service, classIndex });
+      if (outcome === "undecided") undecided++;
+    }
+    const smallest = this.#smallest(violated);
+    if (smallest !== undefined) return this.#made("violated", this.#detail(), smallest);
+    if (undecided === 0) return this.#made("proved", this.#detail());
+    const why =
+      this.#decisions >= this.#decisionsMax
+        ? `${this.#decisions} decisions were not enough`
+        : "the bounds on returning pools are too wide";
+    return this.#made("undecided", [why, this.#detail()].filter((text) => text !== "").join("; "));
+  }
+
+  #claim(): Claim {
+    return this.#assertion.assertion.claim;
+  }
+
+  *#members(): Generator<{ readonly service: ServiceIndex; readonly classIndex: number }> {
+    const { services } = this.#assertion.assertion;
+    for (const [index, service] of this.#policy.services.entries()) {
+      if (services !== undefined && !services.includes(service.name)) continue;
+      const classes = this.#policy.ruleSets[service.ruleSet]?.classes.length ?? 0;
+      for (let classIndex = 0; classIndex < classes; classIndex++) {
+        this.#subjects++;
+        yield { service: index as ServiceIndex, classIndex };
+      }
+    }
+  }
+
+  #find(service: ServiceIndex, classIndex: number): Known {
+    const subject = this.#subject(service, classIndex, false);
+    const key = this.#keyOf(subject);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const left = this.#decisionsMax - this.#decisions;
+    const how = { minimal: false, costBelow: Number.POSITIVE_INFINITY, decisionsMax: left };
+    const found: Known = left <= 0 ? { outcome: "undecided" } : this.#examine(subject, how);
+    this.#known.set(key, found);
+    return found;
+  }
+
+  /** Of all violations the one with the fewest changes, the first of equals. */
+  #smallest(
+    violated: readonly { readonly service: ServiceIndex; readonly classIndex: number }[],
+  ): CounterExample | undefined {
+    let best: CounterExample | undefined;
+    const seen = new Set<string>();
+    const end = this.#decisions + this.#decisionsMax;
+    for (const { service, classIndex } of violated) {
+      const subject = this.#subject(service, classIndex, true);
+      const key = this.#keyOf(subject);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      const costBelow = best?.changes ?? Number.POSITIVE_INFINITY;
+      const decisionsMax = Math.max(end - this.#decisions, best === undefined ? 1000 : 0);
+      if (decisionsMax <= 0) break;
+      const found = this.#examine(subject, { minimal: true, costBelow, decisionsMax });
+      if (found.states === undefined || costOf(found.states) >= costBelow) continue;
+      const changes = changesOf(subject, found.states);
+      const sentence = this.#sentence(subject);
+      best = counterExample(this.#policy, { service, classIndex, changes, sentence });
+    }
+    return best;
+  }
+
+  #subject(index: ServiceIndex, classIndex: number, costs: boolean): Subject {
+    const service = this.#policy.services[index];
+    assert(service !== undefined, "service index in range");
+    const residency = this.#claims.residency.get(service.name);
+    const weights: SubjectInput["weights"] =
+      this.#claim().kind === "share" ? "exact" : "zero-or-not";
+    const domains = this.#domains;
+    return subjectOf(this.#policy, { index, classIndex, domains, residency, weights, costs });
+  }
+
+  #keyOf(subject: Subject): string {
+    const flags = this.#flags(subject);
+    return `${subject.key} ${flags.map((is) => (is ? 1 : 0)).join("")}`;
+  }
+
+  /** By ordinal, the pools the assertion names. */
+  #flags(subject: Subject): readonly boolean[] {
+    const claim = this.#claim();
+    if (claim.kind === "serve") return inside(this.#policy, subject, claim.in);
+    if (claim.kind !== "share") return [];
+    return subject.pools.map((index) => {
+      const pool = this.#policy.pools[index];
+      return pool?.name === claim.of || this.#policy.regions[pool?.region ?? -1]?.name === claim.of;
+    });
+  }
+
+  readonly #examine: Examine = (subject, how) => {
+    const claim = this.#claim();
+    const common = { attempt: this.#attempt, ...how };
+    const found = this.#examineClaim(claim, subject, common);
+    this.#decisions += found.decisions;
+    return found;
+  };
+
+  #examineClaim(
+    claim: Claim,
+    subject: Subject,
+    common: How & { readonly attempt: AttemptFunction },
+  ): Found {
+    switch (claim.kind) {
+      case "serve":
+        return proveServe(subject, { claim, inside: this.#flags(subject), ...common });
+      case "share": {
+        const of = this.#flags(subject);
+        if (!of.includes(true)) return { outcome: "holds", decisions: 0, states: undefined };
+        const found: ShareFound = proveShare(subject, { claim, of, ...common });
+        this.#seen = Math.max(this.#seen, found.seen);
+        this.#atMost = Math.max(this.#atMost, found.atMost);
+        return found;
+      }
+      case "ttl":
+        return { outcome: "undecided", decisions: 0, states: undefined };
+      default:
+        return proveSupport(subject, { claim, ...common });
+    }
+  }
+
+  #ttlVerdict(claim: Extract<Claim, { readonly kind: "ttl" }>): Verdict {
+    let found: CounterExample | undefined;
+    for (const { service: index, classIndex } of this.#members()) {
+      const service = this.#policy.services[index];
+      if (service === undefined || found !== undefined || ttlHolds(service, claim)) continue;
+      const sentence = ttlSentence(service, claim);
+      const at = { service: index, classIndex, changes: [], sentence };
+      found = counterExample(this.#policy, at);
+    }
+    return this.#made(found === undefined ? "proved" : "violated", "", found);
+  }
+
+  #made(
+    outcome: Verdict["outcome"],
+    detail: string,
+    found?: CounterExample,
+  ): Verdict {
+    return {
+      assertion: this.#assertion,
+      outcome,
+      detail,
+      counterExample: found,
+      subjects: this.#subjects,
+      distinct: this.#known.size,
+      decisions: this.#decisions,
+    };
+  }
+
+  #detail(): string {
+    const claim = this.#claim();
+    if (claim.kind !== "share") return "";
+    const percent = (share: number) => `${((share * 100) / limits.shareTotal).toFixed(2)}%`;
+    const [least, most] = [percent(this.#seen), percent(this.#atMost)];
+    return least === most
+      ? `the greatest share is ${least}`
+      : `the greatest share is between ${least} and ${most}`;
+  }
+
+  #sentence(subject: Subject): string {
+    const claim = this.#claim();
+    switch (claim.kind) {
+      case "residency": {
+        const outside = subject.pools.filter((_, i) => subject.outside[i] === true);
+        return `an answer may leave the residency set, to ${outside.map((pool) => this.#name(pool)).join(" or ")}`;
+      }
+      case "serve":
+        return `fewer than ${claim.regions} regions of ${claim.in} can serve`;
+      case "share": {
+        const most = greatestShare(claim, 1);
+        return `${claim.of} gets more than ${most} of ${limits.shareTotal}`;
+      }
+      default:
+        return "there is no answer, or one of endpoints that are down";
+    }
+  }
+
+  #name(pool: PoolIndex): string {
+    return this.#policy.pools[pool]?.name ?? "";
+  }
+}

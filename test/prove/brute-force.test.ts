@@ -1,0 +1,56 @@
+/**
+ * The prover against every state, one by one: the same verdict, and a counter-example that is as
+ * small as the smallest and that decide() itself confirms.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Claim } from "../../src/config/assertions.ts";
+import { type AssumptionName, assume } from "../../src/prove/assume.ts";
+import type { CounterExample } from "../../src/prove/counter-example.ts";
+import { goodDayWorld } from "../../src/prove/good-day.ts";
+import { prove } from "../../src/prove/prove.ts";
+import { enumerate, type SmallCase, smallCase, violates } from "./brute-force.ts";
+
+const cases = 60;
+
+const claims: readonly Claim[] = [
+  { kind: "residency" },
+  { kind: "answer-regions", regionsDown: 1 },
+  { kind: "answer-regions", regionsDown: 2 },
+  { kind: "answer-endpoints", endpointsUp: 1 },
+  { kind: "answer-endpoints", endpointsUp: 2 },
+];
+
+/** The state that the counter-example's options make. */
+export function worldOfOptions(small: SmallCase, { options }: CounterExample) {
+  const world = goodDayWorld(small.policy);
+  for (const [flag, target] of options) {
+    const name = flag.slice(2) as AssumptionName;
+    assert.deepEqual(assume(small.policy, world, { name, target }), { ok: true });
+  }
+  return world;
+}
+
+test("prove() says what every state one by one says, with the smallest counter-example", () => {
+  let [states, violated] = [0, 0];
+  for (let seed = 0; seed < cases; seed++) {
+    const small = smallCase(seed);
+    for (const claim of claims) {
+      const expected = enumerate(small, claim);
+      states += expected.states;
+      const [made] = prove(small.policy, small.claims(claim)).verdicts;
+      const where = `seed ${seed}, ${JSON.stringify(claim)}: ${made?.counterExample?.command}`;
+      assert.equal(made?.outcome, expected.fewest === undefined ? "proved" : "violated", where);
+      assert.equal(made.counterExample?.changes, expected.fewest, where);
+      if (made.counterExample === undefined) continue;
+      violated++;
+      const world = worldOfOptions(small, made.counterExample);
+      assert.ok(violates(small, world, claim), where);
+    }
+  }
+  assert.ok(states > cases * 500, `${states} states`);
+  assert.ok(
+    violated > cases / 2 && violated < cases * claims.length - cases,
+    `${violated} violated`,
+  );
+});
