@@ -26,6 +26,18 @@ export interface Libc {
   close(fd: number): number;
   recvmmsg(fd: number, messages: Address, count: number, flags: number, timeout: Address): number;
   sendmmsg(fd: number, messages: Address, count: number, flags: number): number;
+  sendto(
+    fd: number,
+    bytes: Address,
+    length: number,
+    flags: number,
+    address: Address,
+    addressLength: number,
+  ): number;
+  poll(descriptors: Address, count: number, timeoutMs: number): number;
+  clockGettime(clock: number, time: Address): number;
+  /** For PR_SET_TIMERSLACK, of the calling thread. */
+  prctl(option: number, value: number): number;
   usleep(microseconds: number): number;
   /** The error number of the last call that returned -1. */
   errno(): number;
@@ -72,6 +84,12 @@ function bindLibc(koffi: Koffi): Libc {
       "int recvmmsg(int fd, intptr_t messages, unsigned int count, int flags, intptr_t timeout)",
     ),
     sendmmsg: pointerCall("int sendmmsg(int fd, intptr_t messages, unsigned int count, int flags)"),
+    sendto: pointerCall(
+      "intptr_t sendto(int fd, intptr_t bytes, size_t length, int flags, intptr_t address, unsigned int addressLength)",
+    ),
+    poll: pointerCall("int poll(intptr_t descriptors, unsigned long count, int timeout)"),
+    clockGettime: pointerCall("int clock_gettime(int clock, intptr_t time)"),
+    prctl: pointerCall("int prctl(int option, unsigned long value)"),
     usleep: pointerCall("int usleep(unsigned int microseconds)"),
     errno: () => koffi.errno(),
     mapMemory(bytes) {

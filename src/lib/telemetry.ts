@@ -92,9 +92,9 @@ function expandRows(rows: Rows | undefined): { labels: string[]; rows: string[][
 function createFamily(
   head: { readonly name: string; readonly help: string; readonly kind: FamilyKind },
   bounds: readonly number[],
-  declared: Rows | undefined,
+  of: { readonly rows: Rows | undefined; readonly cellsOf: (count: number) => Float64Array },
 ): Family {
-  const { labels, rows } = expandRows(declared);
+  const { labels, rows } = expandRows(of.rows);
   assert(namePattern.test(head.name), `metric name ${head.name}`);
   assert(rows.length <= limits.metricRowsMax, `rows of metric ${head.name} are bounded`);
   for (const label of labels) assert(namePattern.test(label) && label !== "le", `label ${label}`);
@@ -103,7 +103,7 @@ function createFamily(
     assert(index === 0 || bound > bounds[index - 1]!, `bounds of ${head.name} ascend`);
   });
   const cellsPerRow = head.kind === "histogram" ? bounds.length + 2 : 1;
-  return { ...head, labels, rows, bounds, cells: new Float64Array(rows.length * cellsPerRow) };
+  return { ...head, labels, rows, bounds, cells: of.cellsOf(rows.length * cellsPerRow) };
 }
 
 function rowFinder(family: Family): (...labelValues: readonly string[]) => number {
@@ -131,7 +131,10 @@ function createHistogram(family: Family): Histogram {
   };
 }
 
-export function createRegistry(): Registry {
+/** `cellsOf`: where the cells of a family lie, for counters that threads share. */
+export function createRegistry(
+  cellsOf: (count: number) => Float64Array = (count) => new Float64Array(count),
+): Registry {
   const families = new Map<string, Family>();
   const collectors: (() => void)[] = [];
   const declare = (family: Family): Family => {
@@ -143,7 +146,7 @@ export function createRegistry(): Registry {
   };
   return {
     counter(name, help, rows) {
-      const family = declare(createFamily({ name, help, kind: "counter" }, [], rows));
+      const family = declare(createFamily({ name, help, kind: "counter" }, [], { rows, cellsOf }));
       const { cells } = family;
       return {
         row: rowFinder(family),
@@ -154,7 +157,7 @@ export function createRegistry(): Registry {
       };
     },
     gauge(name, help, rows) {
-      const family = declare(createFamily({ name, help, kind: "gauge" }, [], rows));
+      const family = declare(createFamily({ name, help, kind: "gauge" }, [], { rows, cellsOf }));
       const { cells } = family;
       return {
         row: rowFinder(family),
@@ -166,7 +169,9 @@ export function createRegistry(): Registry {
     },
     histogram(name, help, options) {
       const head = { name, help, kind: "histogram" } as const;
-      return createHistogram(declare(createFamily(head, options.bounds, options.rows)));
+      return createHistogram(
+        declare(createFamily(head, options.bounds, { rows: options.rows, cellsOf })),
+      );
     },
     collect(action) {
       collectors.push(action);

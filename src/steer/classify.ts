@@ -39,6 +39,11 @@ export function createClassified(): Classified {
   return { classIndex: unknownClass, seen: "unknown", scope: 0 };
 }
 
+/** What classifying reads of a rule set. */
+export interface ClassColumns extends Pick<RuleSet, "classOfLocation" | "scope4" | "scope6"> {
+  readonly classes: { readonly length: number };
+}
+
 /** Class 0 is that of location 0. */
 const unknownClass = 0 as ClassIndex;
 
@@ -57,7 +62,12 @@ const sizes = new Float64Array(limits.classesPerRuleSetMax);
  *
  * Residency is the service's, so all classes of a span are served within the same pools.
  */
-export function classify(policy: Policy, ruleSet: RuleSet, client: Client, out: Classified): void {
+export function classify(
+  policy: Pick<Policy, "v4" | "v6">,
+  ruleSet: ClassColumns,
+  client: Client,
+  out: Classified,
+): void {
   unmapClient(client);
   out.classIndex = unknownClass;
   out.seen = "unknown";
@@ -91,7 +101,7 @@ export function classify(policy: Policy, ruleSet: RuleSet, client: Client, out: 
  */
 // Plain arguments, not an options object: called once a query, and must not allocate.
 export function answerScope(
-  service: Service,
+  service: Pick<Service, "key" | "affinityMask4" | "affinityMask6">,
   client: Client,
   classified: Classified,
   single: boolean,
@@ -116,7 +126,7 @@ interface Span {
   readonly last: LeafIndex;
 }
 
-function oneClass(leaves: Leaves, ruleSet: RuleSet, { first, last }: Span): boolean {
+function oneClass(leaves: Leaves, ruleSet: ClassColumns, { first, last }: Span): boolean {
   const classOf = ruleSet.classOfLocation;
   const expected = classOf[leaves.locations[first]!];
   for (let leaf = first + 1; leaf <= last; leaf++) {
@@ -132,7 +142,7 @@ function nowhere(leaves: Leaves, first: LeafIndex, last: LeafIndex): boolean {
 
 function largestClass(
   leaves: Leaves,
-  ruleSet: RuleSet,
+  ruleSet: ClassColumns,
   span: Span & { readonly length: number },
 ): ClassIndex {
   const classOf = ruleSet.classOfLocation;

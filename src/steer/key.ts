@@ -25,7 +25,11 @@ export function clientKey(service: Service, family: 4 | 6, words: Uint32Array): 
 }
 
 /** The same 32 bits as a signed number, for the hottest path: it is never allocated. */
-export function signedClientKey(service: Service, family: 4 | 6, words: Uint32Array): number {
+export function signedClientKey(
+  service: Pick<Service, "seed" | "affinityMask4" | "affinityMask6">,
+  family: 4 | 6,
+  words: Uint32Array,
+): number {
   // A number over 2^31 is kept boxed in its object, and boxed anew when it is handed on.
   const seed = service.seed | 0;
   if (family === 4) {

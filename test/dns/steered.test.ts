@@ -420,7 +420,7 @@ test("setSnapshot() takes effect with the next message, and refuses what does no
     zones: "$ORIGIN example.com\nwww STEERED-CNAME 0",
   });
   assert.match(lines(made, "www.example.com")[1] ?? "", /a\.example\.net/);
-  const { policy } = made.context.snapshot;
+  const policy = made.context.snapshot.policy as Policy;
   const endpoints = policy.endpoints.map((endpoint) => ({ ...endpoint, host: "b.example.net" }));
   setSnapshot(made.context, snapshotOf({ ...policy, endpoints }, []));
   assert.match(lines(made, "www.example.com")[1] ?? "", /b\.example\.net/);

@@ -19,6 +19,7 @@ function open(address: Uint8Array): BatchSocket {
     receiveBufferBytes: 1 << 20,
     sendBufferBytes: 1 << 20,
     waitMs: 200,
+    shared: true,
   });
   assert.ok(opened.ok, JSON.stringify(opened));
   return opened.socket;
@@ -27,7 +28,7 @@ function open(address: Uint8Array): BatchSocket {
 /** Answers every request with its bytes reversed, until a receive finds none. */
 function reverseAll(socket: BatchSocket): number {
   let total = 0;
-  for (let got = socket.receive(); got > 0; got = socket.receive()) {
+  for (let got = socket.receive(true); got > 0; got = socket.receive(true)) {
     total += got;
     for (let slot = 0; slot < got; slot++) {
       const length = socket.lengths[slot] ?? 0;
@@ -82,7 +83,7 @@ test("openBatchSocket() reads the client's address as words", { skip }, async ()
   await once(client, "listening");
   client.send("x", socket.port, "127.0.0.1");
   await new Promise((resolve) => setTimeout(resolve, 30));
-  assert.equal(socket.receive(), 1);
+  assert.equal(socket.receive(true), 1);
   assert.equal(socket.clients[0], 0x7f010203);
   client.close();
   socket.close();
@@ -98,6 +99,7 @@ test("openBatchSocket() says which call failed and why", { skip }, () => {
     receiveBufferBytes: 65_536,
     sendBufferBytes: 65_536,
     waitMs: 10,
+    shared: true,
   });
   assert.deepEqual(opened, { ok: false, call: "bind", errno: 99 });
 });

@@ -49,19 +49,37 @@ const controlHeaderBytes = 16;
 const packetInfo4 = { length: 28, space: 32 };
 const packetInfo6 = { length: 36, space: 40 };
 
-export interface BatchSocketOptions {
+export interface UdpSocketOptions {
   readonly family: 4 | 6;
   /** 4 or 16 bytes, network order. */
   readonly address: Uint8Array;
   readonly port: number;
-  readonly batch: number;
   readonly receiveBufferBytes: number;
   readonly sendBufferBytes: number;
   /** How long `receive` waits for a first datagram. */
   readonly waitMs: number;
+  /** Several sockets at one address, among which the kernel spreads the clients. */
+  readonly shared: boolean;
+}
+
+/** A bound socket, by number: every thread of the process may use it. */
+export interface UdpSocket {
+  readonly fd: number;
+  readonly family: 4 | 6;
+  readonly port: number;
+  readonly isWildcard: boolean;
+}
+
+export type UdpOpenResult =
+  | { readonly ok: true; readonly socket: UdpSocket }
+  | { readonly ok: false; readonly call: string; readonly errno: number };
+
+export interface BatchSocketOptions extends UdpSocketOptions {
+  readonly batch: number;
 }
 
 export interface BatchSocket {
+  readonly socket: UdpSocket;
   readonly port: number;
   /** Views of the slots' bytes: request i, and where its response is to be written. */
   readonly requests: readonly Uint8Array[];
@@ -72,8 +90,11 @@ export interface BatchSocket {
   readonly clients: Uint32Array;
   /** Datagrams the kernel dropped because the socket's queue was full, since it was opened. */
   dropped(): number;
-  /** Waits for a first datagram, takes what else is there, returns how many; 0: none came. */
-  receive(): number;
+  /**
+   * Takes what datagrams are there, up to a batch, and returns how many; with `wait` it waits for a
+   * first one.
+   */
+  receive(wait: boolean): number;
   /** Queues the response of slot `slot`, `length` bytes, to whoever asked it. */
   queue(slot: number, length: number): void;
   /** Sends what is queued; returns how many the kernel did not take. */
@@ -95,7 +116,6 @@ interface Layout {
   readonly sendVectors: number;
   readonly sendControls: number;
   readonly responses: number;
-  readonly scratch: number;
   readonly total: number;
 }
 
@@ -117,7 +137,6 @@ function layoutOf(batch: number): Layout {
     sendVectors: take(batch * vectorBytes),
     sendControls: take(batch * controlBytes),
     responses: take(batch * limits.dnsUdpPayload),
-    scratch: take(64),
     get total() {
       return total;
     },
@@ -137,14 +156,19 @@ function views(memory: ArrayBuffer, options: { at: number; bytes: number; count:
   );
 }
 
+/** A socket of its own with the buffers for it. */
 export function openBatchSocket(libc: Libc, options: BatchSocketOptions): OpenResult {
-  const { batch, family } = options;
+  const opened = openUdpSocket(libc, options);
+  if (!opened.ok) return opened;
+  return { ok: true, socket: createBatchSocket(libc, opened.socket, options.batch) };
+}
+
+/** Buffers of one thread around a socket, which other threads may use at the same time. */
+export function createBatchSocket(libc: Libc, bound: UdpSocket, batch: number): BatchSocket {
+  const { fd, family, port, isWildcard } = bound;
   const layout = layoutOf(batch);
   const mapping = libc.mapMemory(layout.total);
   const words = new Uint32Array(mapping.memory);
-  const opened = openBound(libc, { mapping, layout, words, options });
-  if (!opened.ok) return opened;
-  const { fd, port, isWildcard } = opened;
 
   const base = mapping.address;
   const control = isWildcard ? controlBytes : 24;
@@ -202,7 +226,8 @@ export function openBatchSocket(libc: Libc, options: BatchSocketOptions): OpenRe
     words[(header + 40) >> 2] = info.space;
   };
 
-  const socket: BatchSocket = {
+  return {
+    socket: bound,
     port,
     requests: views(mapping.memory, {
       at: layout.requests,
@@ -217,15 +242,16 @@ export function openBatchSocket(libc: Libc, options: BatchSocketOptions): OpenRe
     lengths,
     clients,
     dropped: () => overflow,
-    receive() {
+    receive(wait) {
       for (let slot = 0; slot < touched; slot++) {
         const header = (layout.receiveHeaders + slot * headerBytes) >> 2;
         words[header + 2] = nameBytes;
         words[header + 10] = control;
       }
       queued = 0;
-      const got = libc.recvmmsg(fd, receiveHeaders, batch, os.waitForOne, 0);
-      touched = got < 0 ? 0 : got;
+      const flags = wait ? os.waitForOne : os.dontWait;
+      const got = libc.recvmmsg(fd, receiveHeaders, batch, flags, 0);
+      touched = Math.max(got, 0);
       for (let slot = 0; slot < touched; slot++) {
         const header = (layout.receiveHeaders + slot * headerBytes) >> 2;
         lengths[slot] = words[header + 14]!;
@@ -274,35 +300,43 @@ export function openBatchSocket(libc: Libc, options: BatchSocketOptions): OpenRe
       libc.close(fd);
     },
   };
-  return { ok: true, socket };
 }
 
-type Bound =
-  | { readonly ok: true; readonly fd: number; readonly port: number; readonly isWildcard: boolean }
-  | { readonly ok: false; readonly call: string; readonly errno: number };
+/** sockaddr, length and option values of the calls that open a socket. */
+interface Scratch {
+  readonly mapping: Mapping;
+  readonly words: Uint32Array;
+}
 
-function openBound(
-  libc: Libc,
-  given: { mapping: Mapping; layout: Layout; words: Uint32Array; options: BatchSocketOptions },
-): Bound {
-  const { mapping, layout, words, options } = given;
+/** Mapped once a thread: what the kernel reads must not move under it. */
+let scratch: Scratch | undefined;
+
+function scratchOf(libc: Libc): Scratch {
+  if (scratch === undefined) {
+    const mapping = libc.mapMemory(64);
+    scratch = { mapping, words: new Uint32Array(mapping.memory, 0, 16) };
+  }
+  return scratch;
+}
+
+export function openUdpSocket(libc: Libc, options: UdpSocketOptions): UdpOpenResult {
+  const { mapping, words } = scratchOf(libc);
   const { family } = options;
-  const bytes = new Uint8Array(mapping.memory);
-  const scratch = mapping.address + layout.scratch;
-  const at = layout.scratch;
+  const bytes = new Uint8Array(mapping.memory, 0, 64);
+  const at = mapping.address;
   const isWildcard = options.address.every((byte) => byte === 0);
   const fd = libc.socket(family === 4 ? os.inet : os.inet6, os.datagram | os.closeOnExec, 0);
   if (fd < 0) return { ok: false, call: "socket", errno: libc.errno() };
-  const fail = (call: string): Bound => {
+  const fail = (call: string): UdpOpenResult => {
     const errno = libc.errno();
     libc.close(fd);
     return { ok: false, call, errno };
   };
   const set = (level: number, name: number, value: number): boolean => {
-    words[at >> 2] = value;
-    return libc.setsockopt(fd, level, name, scratch, 4) === 0;
+    words[0] = value;
+    return libc.setsockopt(fd, level, name, at, 4) === 0;
   };
-  if (!set(os.solSocket, os.reusePort, 1)) return fail("SO_REUSEPORT");
+  if (options.shared && !set(os.solSocket, os.reusePort, 1)) return fail("SO_REUSEPORT");
   set(os.solSocket, os.receiveBuffer, options.receiveBufferBytes);
   set(os.solSocket, os.sendBuffer, options.sendBufferBytes);
   set(os.solSocket, os.overflowCount, 1);
@@ -314,21 +348,27 @@ function openBound(
     set(os.ipv6, os.ipv6MtuDiscover, os.omitMtu);
     if (isWildcard && !set(os.ipv6, os.ipv6ReceivePacketInfo, 1)) return fail("IPV6_RECVPKTINFO");
   }
-  words[at >> 2] = Math.floor(options.waitMs / 1000);
-  words[(at >> 2) + 1] = 0;
-  words[(at >> 2) + 2] = (options.waitMs % 1000) * 1000;
-  words[(at >> 2) + 3] = 0;
-  if (libc.setsockopt(fd, os.solSocket, os.receiveTimeout, scratch, 16) !== 0) {
+  words.set([Math.floor(options.waitMs / 1000), 0, (options.waitMs % 1000) * 1000, 0]);
+  if (libc.setsockopt(fd, os.solSocket, os.receiveTimeout, at, 16) !== 0) {
     return fail("SO_RCVTIMEO");
   }
-  bytes.fill(0, at, at + 32);
-  bytes[at] = family === 4 ? os.inet : os.inet6;
-  bytes[at + 2] = options.port >> 8;
-  bytes[at + 3] = options.port & 0xff;
-  bytes.set(options.address, at + (family === 4 ? 4 : 8));
-  if (libc.bind(fd, scratch, family === 4 ? 16 : 28) !== 0) return fail("bind");
-  words[(at >> 2) + 10] = 28;
-  if (libc.getsockname(fd, scratch, scratch + 40) !== 0) return fail("getsockname");
-  const port = (bytes[at + 2]! << 8) | bytes[at + 3]!;
-  return { ok: true, fd, port, isWildcard };
+  const length = writeSocketAddress(bytes, options);
+  if (libc.bind(fd, at, length) !== 0) return fail("bind");
+  words[10] = 28;
+  if (libc.getsockname(fd, at, at + 40) !== 0) return fail("getsockname");
+  const port = (bytes[2]! << 8) | bytes[3]!;
+  return { ok: true, socket: { fd, family, port, isWildcard } };
+}
+
+/** sockaddr_in or sockaddr_in6 at the start of `bytes`; returns its length. */
+export function writeSocketAddress(
+  bytes: Uint8Array,
+  of: { readonly family: 4 | 6; readonly address: Uint8Array; readonly port: number },
+): number {
+  bytes.fill(0, 0, 28);
+  bytes[0] = of.family === 4 ? os.inet : os.inet6;
+  bytes[2] = of.port >> 8;
+  bytes[3] = of.port & 0xff;
+  bytes.set(of.address, of.family === 4 ? 4 : 8);
+  return of.family === 4 ? 16 : 28;
 }

@@ -5,37 +5,51 @@
 import { assert } from "../../errors.ts";
 import { createNameQuery, type NameQuery } from "../../policy/name-lookup.ts";
 import type { NameTable } from "../../policy/name-table.ts";
-import type { Policy } from "../../policy/policy.ts";
+import type { Policy, Service } from "../../policy/policy.ts";
 import {
+  type ClassColumns,
   type Classified,
   type Client,
   createClassified,
   createClient,
 } from "../../steer/classify.ts";
 import { createPicked, type Picked } from "../../steer/pick.ts";
-import type { Table } from "../../steer/table.ts";
-import { parseName } from "../../wire/dns-name.ts";
+import type { TableView } from "../../steer/table.ts";
 import type { World } from "../../world/world.ts";
 import type { DnsCounters } from "./counters.ts";
+import { type AnswerEndpoint, createEndpointTable, type EndpointTable } from "./endpoint-table.ts";
 import { createExchange, type Exchange, transports } from "./exchange.ts";
 import type { ExtendedError } from "./extended-errors.ts";
 import type { Identity } from "./identity.ts";
 import { createQuery, type Query } from "./query.ts";
 import { createResponse, type Response } from "./response.ts";
 
+/** What answers read of a policy; its endpoints are read once, for `AnswerContext.endpoints`. */
+export interface AnswerPolicy extends Pick<Policy, "digest" | "names" | "v4" | "v6"> {
+  readonly services: readonly AnswerService[];
+  readonly ruleSets: readonly ClassColumns[];
+  readonly endpoints: readonly AnswerEndpoint[];
+}
+
+export type AnswerService = Pick<
+  Service,
+  "ruleSet" | "answers" | "key" | "seed" | "affinityMask4" | "affinityMask6"
+>;
+
 /** A policy, a World of it, and the table of both. */
 export interface Snapshot {
-  readonly policy: Policy;
-  readonly world: World;
-  readonly table: Table;
+  readonly policy: AnswerPolicy;
+  readonly world: Pick<World, "policyDigest" | "resolved">;
+  readonly table: TableView;
+  /** Of the policy, when it has been made already. */
+  readonly endpoints?: EndpointTable | undefined;
 }
 
 export interface AnswerContext {
   snapshot: Snapshot;
   /** The snapshot's, at hand. */
   names: NameTable;
-  /** Wire names of the endpoints that are answered as a CNAME. */
-  cnameTargets: ReadonlyMap<number, Uint8Array>;
+  endpoints: EndpointTable;
   readonly identity: Identity;
   readonly counters: DnsCounters;
   readonly query: Query;
@@ -64,7 +78,7 @@ export function createAnswerContext(options: {
   const context: AnswerContext = {
     snapshot,
     names: snapshot.policy.names,
-    cnameTargets: cnameTargets(snapshot.policy),
+    endpoints: endpointsOf(snapshot),
     identity,
     counters,
     query: createQuery(),
@@ -88,18 +102,11 @@ export function setSnapshot(context: AnswerContext, snapshot: Snapshot): void {
   const { policy, world, table } = snapshot;
   assert(world.policyDigest === policy.digest, "policy and world belong together");
   assert(table.policyDigest === policy.digest, "policy and table belong together");
-  if (policy !== context.snapshot.policy) context.cnameTargets = cnameTargets(policy);
+  if (policy !== context.snapshot.policy) context.endpoints = endpointsOf(snapshot);
   context.snapshot = snapshot;
   context.names = policy.names;
 }
 
-function cnameTargets(policy: Policy): ReadonlyMap<number, Uint8Array> {
-  const targets = new Map<number, Uint8Array>();
-  policy.endpoints.forEach((endpoint, index) => {
-    if (!endpoint.cname) return;
-    const name = parseName(endpoint.host);
-    assert(name.ok, `endpoint ${endpoint.name} is a name`);
-    targets.set(index, name.value);
-  });
-  return targets;
+function endpointsOf({ policy, endpoints }: Snapshot): EndpointTable {
+  return endpoints ?? createEndpointTable(policy.endpoints);
 }

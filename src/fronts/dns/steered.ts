@@ -5,15 +5,16 @@
  */
 import { limits } from "../../limits.ts";
 import { loadName } from "../../policy/name-lookup.ts";
-import type { EndpointIndex, PoolIndex, Service, ServiceIndex } from "../../policy/policy.ts";
+import type { EndpointIndex, PoolIndex, ServiceIndex } from "../../policy/policy.ts";
 import { answerScope, classify } from "../../steer/classify.ts";
 import { signedClientKey } from "../../steer/key.ts";
 import { nextEndpoint, pick } from "../../steer/pick.ts";
 import { attemptNames } from "../../steer/plan-shares.ts";
 import { directRows, directShapes } from "../../steer/table.ts";
 import { rcodes, types } from "../../wire/dns-constants.ts";
-import type { AnswerContext } from "./context.ts";
+import type { AnswerContext, AnswerService } from "./context.ts";
 import { outcomes } from "./counters.ts";
+import { endpointKinds } from "./endpoint-table.ts";
 import { type ExtendedError, extendedErrors } from "./extended-errors.ts";
 import { endRecord, undo, writeBytes, writeName, writeRecordHead } from "./response.ts";
 
@@ -33,7 +34,7 @@ const errorOfAttempt: readonly (ExtendedError | undefined)[] = attemptNames.map(
 /** An rcode, `follow` with the target in `query.name`, or `noSteeredData`. */
 export function answerSteered(context: AnswerContext, service: ServiceIndex): number {
   const { snapshot, picked, classified, counters, response, query } = context;
-  const { policy, table } = snapshot;
+  const { table } = snapshot;
   const key = readClient(context, service);
   if (!pick(table, service, classified.classIndex, key, picked)) {
     counters.outcomes.add(outcomes.refused, 1);
@@ -46,7 +47,7 @@ export function answerSteered(context: AnswerContext, service: ServiceIndex): nu
   const endpoint = picked.endpoint as EndpointIndex;
   const ttlSeconds = table.ttlSeconds[service]!;
   context.negativeTtlMax = Math.min(context.negativeTtlMax, ttlSeconds);
-  if (policy.endpoints[endpoint]!.cname) {
+  if ((context.endpoints.kinds[endpoint]! & endpointKinds.cname) !== 0) {
     count(context);
     return answerCname(context, endpoint, ttlSeconds);
   }
@@ -103,7 +104,7 @@ function scopeAnswer(context: AnswerContext, service: ServiceIndex): void {
   query.subnet.scope = Math.max(query.subnet.scope, scope);
 }
 
-function serviceOf({ snapshot }: AnswerContext, service: ServiceIndex): Service {
+function serviceOf({ snapshot }: AnswerContext, service: ServiceIndex): AnswerService {
   return snapshot.policy.services[service]!;
 }
 
@@ -142,7 +143,7 @@ function draw(state: Uint32Array): number {
 
 function answerCname(context: AnswerContext, endpoint: EndpointIndex, ttlSeconds: number): number {
   const { response, query } = context;
-  const target = context.cnameTargets.get(endpoint)!;
+  const target = context.endpoints.cnames.get(endpoint)!;
   const start = response.at;
   const lengthAt = writeRecordHead(response, types.cname, ttlSeconds);
   const targetAt = response.at;
@@ -201,39 +202,42 @@ function writeEndpoint(
   ttlSeconds: number,
   start: number,
 ): void {
-  const { policy, world } = context.snapshot;
-  const endpoint = policy.endpoints[index]!;
-  const isA = context.query.qtype === types.a;
-  if (endpoint.cname) return;
-  if (endpoint.host === "") {
-    writeAddress(context, isA ? endpoint.ipv4 : endpoint.ipv6, ttlSeconds, start);
+  const { endpoints, snapshot, query } = context;
+  const isA = query.qtype === types.a;
+  const kind = endpoints.kinds[index]!;
+  if ((kind & (isA ? endpointKinds.ipv4 : endpointKinds.ipv6)) !== 0) {
+    const column = isA ? endpoints.ipv4 : endpoints.ipv6;
+    writeAddress(context, column, index * (isA ? 4 : 16), ttlSeconds, start);
     return;
   }
-  const resolved = world.resolved.get(index);
+  if ((kind & endpointKinds.host) === 0) return;
+  const resolved = snapshot.world.resolved.get(index);
   if (resolved === undefined) return;
   const addresses = isA ? resolved.ipv4 : resolved.ipv6;
   for (let i = 0; i < addresses.length; i++) {
-    writeAddress(context, addresses[i]!, ttlSeconds, start);
+    const address = addresses[i]!;
+    if (address.length === (isA ? 4 : 16)) writeAddress(context, address, 0, ttlSeconds, start);
   }
 }
 
 /** An RRset holds a record once (RFC 2181 section 5), whoever else has the same address. */
 function writeAddress(
   context: AnswerContext,
-  address: Uint8Array,
+  source: Uint8Array,
+  from: number,
   ttlSeconds: number,
   start: number,
 ): void {
   const { response, query } = context;
   const size = addressRecordBytes(context);
-  const full = response.at - start >= dnsAnswerAddressesMax * size;
-  if (address.length !== size - 12 || full) return;
+  const length = size - 12;
+  if (response.at - start >= dnsAnswerAddressesMax * size) return;
   for (let at = start + 12; at < response.at; at += size) {
     let i = 0;
-    while (i < address.length && response.bytes[at + i] === address[i]) i++;
-    if (i === address.length) return;
+    while (i < length && response.bytes[at + i] === source[from + i]) i++;
+    if (i === length) return;
   }
   const lengthAt = writeRecordHead(response, query.qtype, ttlSeconds);
-  writeBytes(response, address, 0, address.length);
+  writeBytes(response, source, from, length);
   endRecord(response, lengthAt);
 }
