@@ -33,9 +33,9 @@ const nat64 = [0x0064_ff9b, 0, 0] as const;
 const sixToFour = 0x2002_0000;
 
 /**
- * The shortest scope of an IPv6 address that covers none of the ranges that carry IPv4: their clients
- * are found by the address inside, so an answer for a neighbour says nothing about them, and two
- * scopes must not conflict (RFC 7871 section 7.2.1). For an address in none of those ranges.
+ * The shortest scope of an IPv6 address that covers none of the ranges that carry IPv4: their
+ * clients are found by the address inside, so an answer for a neighbour says nothing about them,
+ * and two scopes must not conflict (RFC 7871 section 7.2.1). For an address in none of those.
  */
 export function plainScopeMin(words: Uint32Array): number {
   const first = words[0]!;

@@ -1,8 +1,8 @@
 /**
  * One decision, every front: the DNS and the redirect front over real sockets, asked for the same
- * clients in random states of the World. With `client` keys both name the same endpoint whenever the
- * DNS query shows what the decision depends on; with `query` keys both
- * name the endpoints equally often.
+ * clients in random states of the World. With `client` keys both name the same endpoint whenever
+ * the DNS query shows what the decision depends on; with `query` keys both name the endpoints
+ * equally often.
  */
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
@@ -45,7 +45,11 @@ services:
     steer: nearest
     redirect: "http://{address}:8080"
     check: {tcp: true, port: 80}
-    endpoints: {ap: ${endpoints(1, 3)}, eu: ${endpoints(2, 4)}, sa: ${endpoints(3, 1)}, us: ${endpoints(4, 2)}}
+    endpoints:
+      ap: ${endpoints(1, 3)}
+      eu: ${endpoints(2, 4)}
+      sa: ${endpoints(3, 1)}
+      us: ${endpoints(4, 2)}
   drawn:
     key: query
     redirect: "http://{address}:8080"
@@ -118,8 +122,8 @@ function randomWorld(dice: Entropy): World {
 
 /**
  * Does a source prefix hold everything the decision for one of its clients depends on? Its affinity
- * mask, and one class for all its addresses: else DNS decides as the largest class, and the redirect
- * front, which sees the whole address, as the client's own.
+ * mask, and one class for all its addresses: else DNS decides as the largest class, and the
+ * redirect front, which sees the whole address, as the client's own.
  */
 function showsEnough(source: Source): boolean {
   const service = policy.services.find(({ name }) => name === "sticky");

@@ -30,7 +30,7 @@ export interface OracleDecision {
 type Condition = "out" | "up" | "held" | "unknown" | "down";
 type Level = 0 | 1 | 2 | 3 | 4 | "by tier";
 
-/** What a node gives: shares of its pools that sum to 1, and its availability of 256; 0 = nothing. */
+/** What a node gives: shares of its pools, in all 1, and its availability of 256; 0 = nothing. */
 interface Outcome {
   readonly shares: ReadonlyMap<number, Fraction>;
   readonly availability: number;
