@@ -8,7 +8,7 @@
  *   receive: mmsghdr, iovec, sockaddr, control, bytes; send: mmsghdr, iovec, control, bytes.
  */
 
-import type { Libc, Mapping } from "../../lib/libc.ts";
+import type { Address, Libc, Mapping } from "../../lib/libc.ts";
 import { limits } from "../../limits.ts";
 
 /** <bits/socket.h>, <netinet/in.h>; the same on x86-64 and arm64. */
@@ -164,15 +164,74 @@ export function openBatchSocket(libc: Libc, options: BatchSocketOptions): OpenRe
 }
 
 /** Buffers of one thread around a socket, which other threads may use at the same time. */
-export function createBatchSocket(libc: Libc, bound: UdpSocket, batch: number): BatchSocket {
-  const { fd, family, port, isWildcard } = bound;
-  const layout = layoutOf(batch);
-  const mapping = libc.mapMemory(layout.total);
-  const words = new Uint32Array(mapping.memory);
+export function createBatchSocket(libc: Libc, socket: UdpSocket, batch: number): BatchSocket {
+  return new MappedSocket(libc, socket, batch);
+}
 
-  const base = mapping.address;
-  const control = isWildcard ? controlBytes : 24;
-  for (let slot = 0; slot < batch; slot++) {
+/** Network order to the machine's, and back. */
+function swap(word: number): number {
+  const low = (word & 0xff00) << 8;
+  return ((word >>> 24) | ((word >>> 8) & 0xff00) | low | (word << 24)) >>> 0;
+}
+
+class MappedSocket implements BatchSocket {
+  readonly socket: UdpSocket;
+  readonly requests: readonly Uint8Array[];
+  readonly responses: readonly Uint8Array[];
+  readonly lengths: Uint32Array;
+  readonly clients: Uint32Array;
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #batch: number;
+  readonly #layout: Layout;
+  readonly #base: Address;
+  readonly #words: Uint32Array;
+  /** Room for control messages, of a request. */
+  readonly #controlRoom: number;
+  readonly #info: { readonly length: number; readonly space: number };
+  readonly #clientAt: number;
+  readonly #clientWords: number;
+  #overflow = 0;
+  #queued = 0;
+  #touched: number;
+
+  constructor(libc: Libc, socket: UdpSocket, batch: number) {
+    const layout = layoutOf(batch);
+    const { address, memory } = libc.mapMemory(layout.total);
+    const isIpv4 = socket.family === 4;
+    this.socket = socket;
+    this.lengths = new Uint32Array(batch);
+    this.clients = new Uint32Array(batch * 4);
+    const { requests, responses } = layout;
+    this.requests = views(memory, { at: requests, bytes: limits.dnsRequestBytesMax, count: batch });
+    this.responses = views(memory, { at: responses, bytes: limits.dnsUdpPayload, count: batch });
+    this.#libc = libc;
+    this.#fd = socket.fd;
+    this.#batch = batch;
+    this.#layout = layout;
+    this.#base = address;
+    this.#words = new Uint32Array(memory);
+    this.#controlRoom = socket.isWildcard ? controlBytes : 24;
+    this.#info = isIpv4 ? packetInfo4 : packetInfo6;
+    this.#clientAt = isIpv4 ? 4 : 8;
+    this.#clientWords = isIpv4 ? 1 : 4;
+    this.#touched = batch;
+    for (let slot = 0; slot < batch; slot++) this.#layOut(slot);
+  }
+
+  get port(): number {
+    return this.socket.port;
+  }
+
+  dropped(): number {
+    return this.#overflow;
+  }
+
+  /** What of a slot stays as it is. */
+  #layOut(slot: number): void {
+    const words = this.#words;
+    const base = this.#base;
+    const layout = this.#layout;
     const header = layout.receiveHeaders + slot * headerBytes;
     const vector = layout.receiveVectors + slot * vectorBytes;
     writePointer(words, header, base + layout.names + slot * nameBytes);
@@ -181,25 +240,55 @@ export function createBatchSocket(libc: Libc, bound: UdpSocket, batch: number): 
     writePointer(words, header + 32, base + layout.receiveControls + slot * controlBytes);
     writePointer(words, vector, base + layout.requests + slot * limits.dnsRequestBytesMax);
     writePointer(words, vector + 8, limits.dnsRequestBytesMax);
-    words[(header + 8) >> 2] = nameBytes;
-    words[(header + 40) >> 2] = control;
   }
 
-  const lengths = new Uint32Array(batch);
-  const clients = new Uint32Array(batch * 4);
-  const swap = (word: number): number =>
-    ((word >>> 24) | ((word >>> 8) & 0xff00) | ((word & 0xff00) << 8) | (word << 24)) >>> 0;
-  const receiveHeaders = base + layout.receiveHeaders;
-  const sendHeaders = base + layout.sendHeaders;
-  const clientWords = family === 4 ? 1 : 4;
-  const clientAt = family === 4 ? 4 : 8;
-  let overflow = 0;
-  let queued = 0;
-  let touched = batch;
+  receive(wait: boolean): number {
+    const words = this.#words;
+    const layout = this.#layout;
+    for (let slot = 0; slot < this.#touched; slot++) {
+      const header = (layout.receiveHeaders + slot * headerBytes) >> 2;
+      words[header + 2] = nameBytes;
+      words[header + 10] = this.#controlRoom;
+    }
+    this.#queued = 0;
+    const headers = this.#base + layout.receiveHeaders;
+    const flags = wait ? os.waitForOne : os.dontWait;
+    const got = Math.max(this.#libc.recvmmsg(this.#fd, headers, this.#batch, flags, 0), 0);
+    this.#touched = got;
+    for (let slot = 0; slot < got; slot++) {
+      const header = (layout.receiveHeaders + slot * headerBytes) >> 2;
+      this.lengths[slot] = words[header + 14]!;
+      const name = (layout.names + slot * nameBytes + this.#clientAt) >> 2;
+      for (let i = 0; i < this.#clientWords; i++) {
+        this.clients[slot * 4 + i] = swap(words[name + i]!);
+      }
+    }
+    return got;
+  }
+
+  queue(slot: number, length: number): void {
+    const words = this.#words;
+    const layout = this.#layout;
+    const base = this.#base;
+    const header = layout.sendHeaders + this.#queued * headerBytes;
+    const vector = layout.sendVectors + this.#queued * vectorBytes;
+    const request = (layout.receiveHeaders + slot * headerBytes) >> 2;
+    writePointer(words, header, base + layout.names + slot * nameBytes);
+    words[(header + 8) >> 2] = words[request + 2]!;
+    writePointer(words, header + 16, base + vector);
+    writePointer(words, header + 24, 1);
+    writePointer(words, vector, base + layout.responses + slot * limits.dnsUdpPayload);
+    writePointer(words, vector + 8, length);
+    const from = this.#readControl(slot, words[request + 10]!);
+    if (from > 0) this.#replyControl(this.#queued, from);
+    else words[(header + 40) >> 2] = 0;
+    this.#queued += 1;
+  }
 
   /** Control messages of one datagram: the drop counter, and where the packet was sent to. */
-  const readControl = (slot: number, length: number): number => {
-    let at = layout.receiveControls + slot * controlBytes;
+  #readControl(slot: number, length: number): number {
+    const words = this.#words;
+    let at = this.#layout.receiveControls + slot * controlBytes;
     const end = at + length;
     let found = 0;
     for (let steps = 0; steps < 4 && at + controlHeaderBytes <= end; steps++) {
@@ -208,98 +297,48 @@ export function createBatchSocket(libc: Libc, bound: UdpSocket, batch: number): 
       const level = words[(at + 8) >> 2]!;
       const type = words[(at + 12) >> 2]!;
       if (level === os.solSocket && type === os.overflowCount) {
-        overflow = words[(at + controlHeaderBytes) >> 2]!;
+        this.#overflow = words[(at + controlHeaderBytes) >> 2]!;
       } else if (level !== os.solSocket) found = at;
       at += (bytes + 7) & ~7;
     }
     return found;
-  };
+  }
 
   /** Copies the packet info of a request into the control message of its reply. */
-  const replyControl = (header: number, from: number): void => {
-    const to = layout.sendControls + ((header - layout.sendHeaders) / headerBytes) * controlBytes;
-    const info = family === 4 ? packetInfo4 : packetInfo6;
-    for (let i = 0; i < info.space; i += 4) words[(to + i) >> 2] = words[(from + i) >> 2]!;
+  #replyControl(place: number, from: number): void {
+    const words = this.#words;
+    const header = this.#layout.sendHeaders + place * headerBytes;
+    const to = this.#layout.sendControls + place * controlBytes;
+    for (let i = 0; i < this.#info.space; i += 4) words[(to + i) >> 2] = words[(from + i) >> 2]!;
     // Source address only: the route, not the interface the query came in by, picks the way out.
-    if (family === 4) words[(to + controlHeaderBytes) >> 2] = 0;
-    writePointer(words, header + 32, base + to);
-    words[(header + 40) >> 2] = info.space;
-  };
+    if (this.socket.family === 4) words[(to + controlHeaderBytes) >> 2] = 0;
+    writePointer(words, header + 32, this.#base + to);
+    words[(header + 40) >> 2] = this.#info.space;
+  }
 
-  return {
-    socket: bound,
-    port,
-    requests: views(mapping.memory, {
-      at: layout.requests,
-      bytes: limits.dnsRequestBytesMax,
-      count: batch,
-    }),
-    responses: views(mapping.memory, {
-      at: layout.responses,
-      bytes: limits.dnsUdpPayload,
-      count: batch,
-    }),
-    lengths,
-    clients,
-    dropped: () => overflow,
-    receive(wait) {
-      for (let slot = 0; slot < touched; slot++) {
-        const header = (layout.receiveHeaders + slot * headerBytes) >> 2;
-        words[header + 2] = nameBytes;
-        words[header + 10] = control;
+  flush(): number {
+    const libc = this.#libc;
+    const headers = this.#base + this.#layout.sendHeaders;
+    const queued = this.#queued;
+    let sent = 0;
+    // A full send buffer or an unreachable client stops the call at that datagram: skip it, as a
+    // resolver asks again, and a blocking send would stall every other client.
+    for (let steps = 0; sent < queued && steps < this.#batch; steps++) {
+      const from = headers + sent * headerBytes;
+      const taken = libc.sendmmsg(this.#fd, from, queued - sent, os.dontWait);
+      if (taken > 0) sent += taken;
+      else if (libc.errno() !== errnoInterrupted) {
+        if (libc.errno() === errnoAgain) break;
+        sent += 1;
       }
-      queued = 0;
-      const flags = wait ? os.waitForOne : os.dontWait;
-      const got = libc.recvmmsg(fd, receiveHeaders, batch, flags, 0);
-      touched = Math.max(got, 0);
-      for (let slot = 0; slot < touched; slot++) {
-        const header = (layout.receiveHeaders + slot * headerBytes) >> 2;
-        lengths[slot] = words[header + 14]!;
-        const name = (layout.names + slot * nameBytes + clientAt) >> 2;
-        for (let i = 0; i < clientWords; i++) clients[slot * 4 + i] = swap(words[name + i]!);
-      }
-      return touched;
-    },
-    queue(slot, length) {
-      const header = layout.sendHeaders + queued * headerBytes;
-      const vector = layout.sendVectors + queued * vectorBytes;
-      const request = (layout.receiveHeaders + slot * headerBytes) >> 2;
-      writePointer(words, header, base + layout.names + slot * nameBytes);
-      words[(header + 8) >> 2] = words[request + 2]!;
-      writePointer(words, header + 16, base + vector);
-      writePointer(words, header + 24, 1);
-      writePointer(words, vector, base + layout.responses + slot * limits.dnsUdpPayload);
-      writePointer(words, vector + 8, length);
-      const from = readControl(slot, words[request + 10]!);
-      if (from > 0) replyControl(header, from);
-      else words[(header + 40) >> 2] = 0;
-      queued += 1;
-    },
-    flush() {
-      let sent = 0;
-      // A full send buffer or an unreachable client stops the call at that datagram: skip it, as a
-      // resolver asks again, and a blocking send would stall every other client.
-      for (let steps = 0; sent < queued && steps < batch; steps++) {
-        const taken = libc.sendmmsg(
-          fd,
-          sendHeaders + sent * headerBytes,
-          queued - sent,
-          os.dontWait,
-        );
-        if (taken > 0) sent += taken;
-        else if (libc.errno() !== errnoInterrupted) {
-          if (libc.errno() === errnoAgain) break;
-          sent += 1;
-        }
-      }
-      const lost = queued - sent;
-      queued = 0;
-      return lost;
-    },
-    close() {
-      libc.close(fd);
-    },
-  };
+    }
+    this.#queued = 0;
+    return queued - sent;
+  }
+
+  close(): void {
+    this.#libc.close(this.#fd);
+  }
 }
 
 /** sockaddr, length and option values of the calls that open a socket. */
