@@ -1,13 +1,15 @@
 /**
- * `npm test`: every check and every test by node:test, with one summary of all as the closing lines.
- * `npm test -- src/geo test/oracle` runs the tests below these paths only. Tests that watch the time
- * real servers take run after the others and one by one, or they would measure their neighbours.
+ * `npm test`: every check and every test by node:test, with one summary of all as the closing
+ * lines. `npm test -- src/geo test/oracle` runs the tests below these paths only. Programs that
+ * tests call are installed first, by root on Debian; anyone else is told their names, and a run of
+ * everything then fails. Tests that watch the time real servers take run after the others and one
+ * by one, or they would measure their neighbours.
  */
 import { spawn } from "node:child_process";
 import { globSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { missingToolsMessage } from "./tools.ts";
+import { installTools } from "./install-tools.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const everything = ["src/**/*.test.ts", "test/**/*.test.ts", "scripts/**/*.test.ts"];
@@ -61,12 +63,13 @@ function run(files: readonly string[], options: readonly string[]): Promise<bool
   });
 }
 
-const missing = missingToolsMessage();
+const missing = installTools();
 if (missing !== "") console.log(`${missing}\n`);
 
 const words = process.argv.slice(2);
 const options = words.filter((word) => word.startsWith("--"));
-const files = testFiles(words.filter((word) => !word.startsWith("--")));
+const paths = words.filter((word) => !word.startsWith("--"));
+const files = testFiles(paths);
 const alone = files.filter((file) => watchesTime.test(file));
 const together = files.filter((file) => !watchesTime.test(file));
 const passed: boolean[] = [];
@@ -74,5 +77,7 @@ if (together.length > 0) passed.push(await run(together, ["--test-concurrency=2"
 if (alone.length > 0) passed.push(await run(alone, ["--test-concurrency=1", ...options]));
 
 if (files.length === 0) console.log("no tests there");
+if (missing !== "") console.log(`\n${missing}`);
 console.log(`\n${[...summary].map(([name, value]) => `ℹ ${name} ${value}`).join("\n")}`);
-process.exitCode = files.length > 0 && passed.every(Boolean) ? 0 : 1;
+const isWhole = missing === "" || paths.length > 0;
+process.exitCode = files.length > 0 && isWhole && passed.every(Boolean) ? 0 : 1;

@@ -18,6 +18,7 @@ export const debianPackages = {
   curl: "curl",
   openssl: "openssl",
   ps: "procps",
+  git: "git",
 } as const;
 export type Tool = keyof typeof debianPackages;
 
@@ -25,8 +26,12 @@ export type Tool = keyof typeof debianPackages;
 const extraFolders = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 export function findTool(tool: Tool): string | undefined {
+  return findProgram(tool);
+}
+
+export function findProgram(name: string): string | undefined {
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...extraFolders];
-  return folders.map((folder) => join(folder, tool)).find(isExecutable);
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {

@@ -1,18 +1,15 @@
 /**
  * Debian's own programs as oracles. A test that needs one that is missing skips itself on a
- * developer's machine; under CI=true it fails and names the package.
+ * developer's machine; where CI is set it fails and names the package.
  */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { findProgram } from "../../scripts/tools.ts";
 
 /** The test's `skip` option: false when the program is there. */
 export function needs(program: string, debianPackage: string): false | string {
-  const path = process.env["PATH"] ?? "";
-  const places = [...path.split(delimiter), "/usr/sbin", "/sbin"];
-  if (places.some((place) => existsSync(join(place, program)))) return false;
+  if (findProgram(program) !== undefined) return false;
   const message = `${program} is missing: apt-get install ${debianPackage}`;
-  if (process.env["CI"] === "true") throw new Error(message);
+  if ((process.env["CI"] ?? "") !== "") throw new Error(message);
   return message;
 }
 
