@@ -45,6 +45,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./prove.ts")).command,
   },
   {
+    name: "simulate",
+    summary: "play a scenario of failures and demand against a configuration",
+    load: async () => (await import("./simulate.ts")).command,
+  },
+  {
     name: "world",
     summary: "print what a running server believes, with ages",
     load: async () => (await import("./world.ts")).command,
