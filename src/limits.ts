@@ -93,6 +93,21 @@ export const limits = {
   dnsTcpDrainMs: 2000,
   /** Asked of the kernel for a UDP socket; it may give less. */
   dnsUdpBufferBytes: 4 * 1024 * 1024,
+  /** Worker threads of DNS over UDP, and datagrams of one batch of them. */
+  dnsWorkersMax: 64,
+  dnsBatch: 64,
+  /** How long a worker waits for a datagram before it looks around. */
+  dnsWorkerWaitMs: 50,
+  /** A worker silent for so long has its sockets drained by its neighbour; then, by the part. */
+  dnsWorkerSilentMs: 100,
+  dnsWorkerHungMs: 5000,
+  /** From this many queries a second on, a worker lets some gather. */
+  dnsGatherRateMin: 20_000,
+  dnsGatherMicrosecondsMax: 1000,
+  /** Addresses listened on by workers. */
+  dnsUdpAddressesMax: 256,
+  /** Batches a worker answers of a socket that is being closed. */
+  dnsDrainBatchesMax: 64,
   /** Datagrams handed to node:dgram and not yet sent. */
   dnsUdpWaitingMax: 1024,
   ttlSecondsMax: 86_400,
@@ -162,13 +177,18 @@ export const limits = {
   /** Demand files, and one amount in them. */
   demandRowsMax: 500_000,
   demandAmountMax: 1e15,
+  /** Locations that move, listed over all services of a plan. */
+  planMovesMax: 100_000,
   /** Simulation: its length, samples of its output, probes and events in all. */
   simulationMsMax: 604_800_000,
   simulationSamplesMax: 20_000,
   simulationProbesMax: 5_000_000,
   simulationEventsMax: 1000,
-  /** Demand streams: classes of services with demand of their own. */
-  simulationStreamsMax: 4096,
+  /** Demand streams: classes of services with demand of their own; and their seconds in all. */
+  simulationStreamsMax: 2048,
+  simulationStreamSecondsMax: 20_000_000,
+  /** Ages of cached answers told apart at the start of a simulation. */
+  simulationAgesMax: 300,
   simulationTimelineMax: 10_000,
   /** Operators. */
   overridesMax: 1024,
@@ -256,6 +276,10 @@ assert(
   "a pointer reaches every owner of a chain of CNAMEs",
 );
 assert(limits.dnsTcpDrainMs < limits.drainFrontsMs, "the DNS front ends before its part must");
+assert(
+  limits.dnsWorkerWaitMs + limits.dnsWorkerSilentMs < 200,
+  "a hung worker's socket is drained within 200 ms",
+);
 assert(limits.dnsZonesMax <= 0x1_0000, "a zone's index fits 16 bits");
 assert(
   limits.dnsRrsetBytesMax + 3 * limits.dnsNameBytesMax + 1024 <= limits.dnsMessageBytesMax,

@@ -148,12 +148,12 @@ function moveLines(plan: Plan, service: ServicePlan): readonly Line[] {
   const lines: Line[] = [];
   const { movedBetweenRegions, movedWithinRegions, moves, repinned } = service;
   if (movedBetweenRegions > 0) {
-    const places = moves.length === 1 ? "1 location" : `${moves.length} locations`;
+    const places = count(moves.length + service.movesLeftOut, "location");
     lines.push(
       line("plain", `    ${percent(movedBetweenRegions)} of its demand moves, of ${places}:`),
     );
     for (const move of moves.slice(0, movesShown)) lines.push(moveLine(plan, move));
-    const left = moves.length - movesShown;
+    const left = moves.length + service.movesLeftOut - Math.min(moves.length, movesShown);
     if (left > 0) lines.push(line("plain", `      ... ${left} more`));
   }
   if (movedWithinRegions > 0) {

@@ -5,6 +5,7 @@
  */
 import type { Problem } from "../errors.ts";
 import { nearestOf } from "../lib/did-you-mean.ts";
+import { limits } from "../limits.ts";
 import type { Policy, Service, ServiceIndex } from "../policy/policy.ts";
 import type { World } from "../world/world.ts";
 import type { Demand, DemandUnit } from "./demand.ts";
@@ -66,6 +67,8 @@ export interface ServicePlan {
   readonly movedBetweenRegions: number;
   readonly movedWithinRegions: number;
   readonly moves: readonly MovePlan[];
+  /** Locations past limits.planMovesMax, over all services. */
+  readonly movesLeftOut: number;
   /** Part of its clients that get another endpoint; null unless its key is `client`. */
   readonly repinned: number | null;
   readonly settings: readonly SettingChange[];
@@ -212,13 +215,16 @@ function planAll(planning: Planning): Plan {
   const services: ServicePlan[] = [];
   const moving: Moving[] = [];
   const sums = { moved: 0, shared: 0 };
+  let movesLeft: number = limits.planMovesMax;
   for (const name of all) {
     const { plan, flow, weight } = planService(planning, name);
     addAll(totals.before, flow.before, weight);
     addAll(totals.after, flow.after, weight);
     if (names.before.has(name) && names.after.has(name)) sums.shared += flow.demand * weight;
     if (plan === undefined) continue;
-    services.push(plan);
+    const kept = plan.moves.slice(0, movesLeft);
+    movesLeft -= kept.length;
+    services.push({ ...plan, moves: kept, movesLeftOut: plan.moves.length - kept.length });
     sums.moved += flow.moved * weight;
     const part = plan.movedBetweenRegions + plan.movedWithinRegions;
     moving.push({ demand: part * flow.demand * weight, ttlSeconds: plan.ttlSeconds });
@@ -410,6 +416,7 @@ function servicePlan(
       moved: part(moved) * flow.demand * weight,
       flows: flows.map((each) => ({ ...each, demand: each.demand * weight })),
     })),
+    movesLeftOut: 0,
     repinned,
     ...diff,
     ttlSeconds: 0,

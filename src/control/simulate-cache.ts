@@ -1,8 +1,11 @@
 /**
  * Resolvers' caches of one stream: which answer what part of its clients holds, second by second.
  * Used by simulate.ts. The model: an answer is kept for the TTL it was given, to the second, and
- * asked for anew when that is over; at the start ages are spread evenly. A refusal is not kept.
+ * asked for anew when that is over; at the start ages are spread evenly, over at most
+ * limits.simulationAgesMax different ones. A refusal is not kept.
  */
+import { limits } from "../limits.ts";
+
 const refusalSeconds = 1;
 
 /** What was answered; compared by identity. */
@@ -20,7 +23,10 @@ export class StreamCache<Answer extends CachedAnswer> {
 
   constructor(answer: Answer) {
     const seconds = lifetime(answer);
-    for (let second = 1; second <= seconds; second++) this.#keep(answer, second, 1 / seconds);
+    const ages = Math.min(seconds, limits.simulationAgesMax);
+    for (let age = 1; age <= ages; age++) {
+      this.#keep(answer, Math.ceil((age * seconds) / ages), 1 / ages);
+    }
     this.held.set(answer, 1);
   }
 

@@ -169,6 +169,7 @@ export function loadScenario(
       const config = draft as ScenarioConfig;
       checkSizes(config, given.policy, report);
       checkDemand(config, given, report);
+      checkStreams(config, given, report);
       const events = readEvents(config, given.policy, report);
       if (problems.length === 0) return { ok: true, scenario: finish(config, events) };
     }
@@ -198,6 +199,39 @@ function checkSizes(config: ScenarioConfig, policy: Policy, report: Report): voi
   if (probes > limits.simulationProbesMax) {
     const message = `takes ${Math.ceil(probes)} probes of this configuration`;
     limit("duration", message, `at most ${limits.simulationProbesMax}: make it shorter`);
+  }
+}
+
+/** How many streams there would be at most, without making them. */
+function checkStreams(
+  config: ScenarioConfig,
+  given: { readonly policy: Policy; readonly places: Places },
+  report: Report,
+): void {
+  const { policy, places } = given;
+  let streams = 0;
+  if (config.demand === undefined) {
+    for (const { ruleSet } of policy.services) {
+      streams += policy.ruleSets[ruleSet]?.classes.length ?? 0;
+    }
+  } else {
+    const ruleSets = new Map(policy.services.map(({ name, ruleSet }) => [name, ruleSet]));
+    for (const { service, location } of config.demand) {
+      const after = policy.ruleSets[ruleSets.get(service) ?? -1];
+      if (after !== undefined) streams += places.pairsOf(location, { before: after, after }).length;
+    }
+  }
+  const path = [config.demand === undefined ? "duration" : "demand"];
+  const code = "config.limit";
+  const seconds = (streams * config.duration) / 1000;
+  if (streams > limits.simulationStreamsMax) {
+    const message = `demand falls into ${streams} classes of services`;
+    const hint = `at most ${limits.simulationStreamsMax}: write \`demand\` for those that matter`;
+    report({ code, path, message, hint });
+  } else if (seconds > limits.simulationStreamSecondsMax) {
+    const message = `${streams} classes of services over ${config.duration / 1000} s are too many`;
+    const hint = "make the duration shorter, or leave out demand that matters little";
+    report({ code, path, message, hint });
   }
 }
 

@@ -75,6 +75,30 @@ describe("loadScenario()", () => {
     ]);
   });
 
+  test("refuses more work than it may do", () => {
+    assert.deepEqual(problemsOf(["duration: 7d", "step: 1h"]), []);
+    const wide = sideOf(
+      [
+        "version: 1",
+        "zones: {g.example: {ns: ns1.example}}",
+        "regions: {fra: {at: FRA}, iad: {at: IAD}}",
+        "services:",
+        ...Array.from(
+          { length: 40 },
+          (_, i) => `  s${i}: {endpoints: {fra: 10.0.0.1, iad: 10.0.0.2}}`,
+        ),
+      ].join("\n"),
+    ).policy;
+    const text = "version: 1\nduration: 7d\nstep: 1h\n";
+    const given = { policy: wide, places: new Places(wide, wide) };
+    const result = loadScenario({ file: "s.yaml", text }, given);
+    assert.ok(!result.ok);
+    assert.match(
+      formatProblem(result.problems[0]!),
+      /^s\.yaml:2:11 config\.limit duration: 80 classes/,
+    );
+  });
+
   test("knows the policy: services, places, targets, limits", () => {
     const problems = problemsOf([
       "duration: 1h",
