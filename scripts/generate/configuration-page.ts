@@ -78,6 +78,8 @@ A mapping needs \`ipv4\`, \`ipv6\` or both, or else \`host\`:`,
 | in a condition | example |
 |---|---|
 | \`country\`, \`continent\`, \`subdivision\` | \`country == "DE"\`, \`subdivision != "US-CA"\` |
+| \`asn\`, a number, with \`geo.asn\` | \`asn == 3320\`, \`asn in [3320, 64500]\` |
+| \`jurisdiction\`, of which a client may have several | \`"EU" in jurisdiction\` |
 | \`in\` | \`country in ["DE", "AT", "CH"]\` |
 | \`startsWith\` | \`subdivision.startsWith("US-")\` |
 | \`inCidr\` | \`inCidr(["192.0.2.0/24", "2001:db8::/32"])\` |

@@ -18,7 +18,16 @@ export interface Effective {
   readonly defaults: readonly Path[];
 }
 
-const topOrder = ["version", "zones", "listen", "geo", "trustedProxies", "regions", "services"];
+const topOrder = [
+  "version",
+  "zones",
+  "listen",
+  "geo",
+  "trustedProxies",
+  "regions",
+  "jurisdictions",
+  "services",
+];
 /** Keys that hold times; `minimum` does in a zone's `soa` only. */
 const durationKeys: ReadonlySet<string> = new Set(
   ["interval", "timeout", "hold", "ramp", "min", "max", "ttl"].concat("refresh", "retry", "expire"),

@@ -442,7 +442,11 @@ const geoSchema = object({
       "`bundled`, or an MMDB file (MaxMind, IPinfo, ip-location-db layouts), seen from the folder of the configuration.",
     ),
   overrides: z.array(geoOverride).prefault([]).describe("What you know better, by prefix."),
-  asn: later("geo.asn"),
+  asn: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("An MMDB file of autonomous systems, for `asn` in `when`; its path as `database`'s."),
 });
 
 const listenSchema = object({
@@ -471,6 +475,12 @@ export const configSchema = object({
     .prefault([])
     .describe("Addresses whose X-Forwarded-For the redirect front believes."),
   regions: z.record(name, regionSchema).describe("Places where applications run."),
+  jurisdictions: z
+    .record(jurisdiction, oneOrMore(country.or(subdivision)))
+    .optional()
+    .describe(
+      "Which countries and subdivisions are in a jurisdiction, for clients; docs/steering.md.",
+    ),
   services: z.record(name, serviceSchema).describe("Applications and how clients reach them."),
   policies: later("policies"),
   assert: assertionsSchema

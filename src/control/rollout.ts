@@ -57,8 +57,10 @@ export async function compileRevision(
   const { placeOf } = loaded;
   const cacheDir = statePaths(options.stateDir).geography;
   const database = databasePath(config.geo.database, read.sources);
+  const asn = config.geo.asn === undefined ? undefined : databasePath(config.geo.asn, read.sources);
   const geography = await loadGeography({
     database,
+    asn,
     overrides: config.geo.overrides,
     entropy: options.entropy,
     cacheDir,
@@ -76,7 +78,8 @@ export async function compileRevision(
   const compiled = stand.ok ? compile(config, stand.geography, placeOf) : undefined;
   const before = [...loaded.problems, ...(geography.ok ? [] : geography.problems)];
   if (loaded.ok && geography.ok && compiled?.ok === true) {
-    const databases = database === "bundled" ? [] : [database];
+    const files = [database, ...(asn === undefined ? [] : [asn])];
+    const databases = files.filter((file) => file !== "bundled");
     const { policy } = compiled;
     const claims = claimsOf(config, placeOf);
     const problems = byPlace([

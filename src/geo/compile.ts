@@ -38,7 +38,10 @@ export interface DatabaseInput {
   /** File name, for messages and `source.name`. */
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** Where its path is written. Default: `geo.database`. */
+  readonly key?: DatabaseKey;
 }
+export type DatabaseKey = "geo.database" | "geo.asn";
 
 export interface CompileOptions {
   /** As `Geography.digest` says: made by whoever read the bytes. */
@@ -65,7 +68,7 @@ function readDatabase(
   problems: Problems,
 ): (WalkedDatabase & { readonly builtAtSeconds: number }) | undefined {
   const fail = (reason: string): undefined =>
-    problems.add("geo.unreadable", "geo.database", {
+    problems.add("geo.unreadable", input.key ?? "geo.database", {
       message: `${input.name} cannot be used: ${reason}`,
       hint: databaseHint,
     });

@@ -158,3 +158,26 @@ test("loadGeography refuses the bundled database cut in half", async () => {
   await writeFile(half, bytes.subarray(bytes.length >> 1));
   assert.match((await problemsOf(half)).join(), /cut short/);
 });
+
+test("loadGeography lays a database of AS numbers over the first, and names it when it is at fault", async () => {
+  const asn = join(folder, "asn.mmdb");
+  await writeFile(
+    asn,
+    writeMmdb([
+      ["5.1.0.0/16", { autonomous_system_number: 64_500, country_code: "FR" }],
+      ["6.0.0.0/8", { autonomous_system_number: 64_501 }],
+    ]),
+  );
+  const { geography } = await load({ asn });
+  const known = geography.locations.map((location) => `${location.country} ${location.asn}`);
+  assert.deepEqual(known.sort(), [" 0", " 64501", "DE 0", "DE 64500"]);
+  assert.equal(geography.source.name, "small.mmdb + asn.mmdb");
+  assert.notEqual(geography.digest, (await load({})).geography.digest);
+  const absent = join(folder, "absent.mmdb");
+  const result = await loadGeography({ database: small, asn: absent, overrides: [], entropy });
+  assert.ok(!result.ok);
+  assert.deepEqual(
+    result.problems.map(({ code, path }) => `${code} ${path}`),
+    ["geo.unreadable geo.asn"],
+  );
+});

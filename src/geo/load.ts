@@ -11,7 +11,12 @@ import type { Problem } from "../errors.ts";
 import type { Entropy } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
 import { readCache, writeCache } from "./cache.ts";
-import { compileGeography, type DatabaseInput, geographyVersion } from "./compile.ts";
+import {
+  compileGeography,
+  type DatabaseInput,
+  type DatabaseKey,
+  geographyVersion,
+} from "./compile.ts";
 import { airportsTable } from "./generated/airports.ts";
 import { countriesTable } from "./generated/countries.ts";
 import type { Geography } from "./geography.ts";
@@ -27,6 +32,8 @@ const bundledLicense = "CC0-1.0 (package); registry data CC BY 4.0, Number Resou
 export interface LoadOptions {
   /** `bundled`, or the path of an MMDB file; several are joined, the first that knows wins. */
   readonly database: string | readonly string[];
+  /** One more, of autonomous systems: joined after the others. */
+  readonly asn?: string | undefined;
   readonly overrides: readonly GeoOverride[];
   readonly entropy: Entropy;
   /** Where compiled geographies are kept; without it, nothing is kept. */
@@ -51,11 +58,11 @@ export function bundledDatabasePath(): string {
 }
 
 async function readDatabase(
-  database: string,
+  { database, key }: { readonly database: string; readonly key: DatabaseKey },
   problems: Problems,
 ): Promise<DatabaseInput | undefined> {
   const fail = (reason: string, hint: string): undefined =>
-    problems.add("geo.unreadable", "geo.database", {
+    problems.add("geo.unreadable", key, {
       message: `${database} cannot be read: ${reason}`,
       hint,
     });
@@ -63,13 +70,13 @@ async function readDatabase(
     const path = database === "bundled" ? bundledDatabasePath() : database;
     const { size } = await stat(path);
     if (size > limits.geoDatabaseBytesMax) {
-      return problems.add("file.too-large", "geo.database", {
+      return problems.add("file.too-large", key, {
         message: `${database} has ${size} bytes; the limit is ${limits.geoDatabaseBytesMax}`,
         hint: "use a smaller edition of the database",
       });
     }
     const name = database === "bundled" ? bundledName : basename(database);
-    return { name, bytes: await readFile(path) };
+    return { name, bytes: await readFile(path), key };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const cure = database === "bundled" ? "install the dependencies again: npm ci" : undefined;
@@ -97,7 +104,11 @@ export async function loadGeography(options: LoadOptions): Promise<LoadResult> {
   const problems = new Problems(placeOf);
   const databases: DatabaseInput[] = [];
   for (const name of names.slice(0, limits.geoDatabasesMax + 1)) {
-    const read = await readDatabase(name, problems);
+    const read = await readDatabase({ database: name, key: "geo.database" }, problems);
+    if (read !== undefined) databases.push(read);
+  }
+  if (options.asn !== undefined) {
+    const read = await readDatabase({ database: options.asn, key: "geo.asn" }, problems);
     if (read !== undefined) databases.push(read);
   }
   if (problems.list.length > 0) return { ok: false, problems: problems.list };

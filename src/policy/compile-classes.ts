@@ -21,6 +21,7 @@ import {
 } from "./compile-plan.ts";
 import { type Findings, reportError, reportWarning } from "./compile-problems.ts";
 import type { FlatRule } from "./compile-rules.ts";
+import type { Jurisdictions } from "./jurisdictions.ts";
 import type { ClassPlan, Pool, PoolOrdinal, Region, RuleSet } from "./policy.ts";
 import type { WhenFacts } from "./when.ts";
 
@@ -36,9 +37,18 @@ export interface Places {
   readonly groupFacts: readonly WhenFacts[];
 }
 
+/** Stands for every AS number that no rule asks for, so that those make no groups. */
+const otherSystem = -1;
+
 export function compilePlaces(
   geography: Geography,
-  over: { readonly overlay: Overlay; readonly cidrs: readonly string[] },
+  over: {
+    readonly overlay: Overlay;
+    readonly cidrs: readonly string[];
+    /** AS numbers that rules ask for. */
+    readonly asns: ReadonlySet<number>;
+    readonly jurisdictions: Jurisdictions;
+  },
 ): Places {
   const { members, v4, v6 } = over.overlay;
   const locations = members.map(({ location }) => geography.locations[location]);
@@ -51,11 +61,13 @@ export function compilePlaces(
     const location = locations[i];
     assert(location !== undefined, "the overlay refers to locations of the geography");
     const { country, continent, subdivision, latitude, longitude } = location;
-    const text = `${country} ${continent} ${subdivision} ${cidrs.join()}`;
+    const asn = over.asns.has(location.asn) ? location.asn : location.asn === 0 ? 0 : otherSystem;
+    const text = `${country} ${continent} ${subdivision} ${asn} ${cidrs.join()}`;
     const group = groupByText.get(text) ?? groupFacts.length;
     if (group === groupFacts.length) {
       const within = new Set(cidrs.map((cidr) => over.cidrs[cidr] ?? ""));
-      groupFacts.push({ country, continent, subdivision, cidrs: within });
+      const jurisdictions = over.jurisdictions.of(location);
+      groupFacts.push({ country, continent, subdivision, cidrs: within, asn, jurisdictions });
       groupByText.set(text, group);
     }
     groups[i] = group;

@@ -7,7 +7,7 @@ import type { SteerInput } from "../config/schema.ts";
 import { limits } from "../limits.ts";
 import { steerText } from "./compile-plan.ts";
 import { type Findings, reportError } from "./compile-problems.ts";
-import { compileWhen, type When, type WhenResult } from "./when.ts";
+import { compileWhen, type KnownJurisdictions, type When, type WhenResult } from "./when.ts";
 
 export interface FlatRule {
   /** Conditions that must all hold. */
@@ -26,6 +26,7 @@ export type WhenCache = Map<string, WhenResult>;
 interface Flattening {
   readonly findings: Findings;
   readonly cache: WhenCache;
+  readonly known: KnownJurisdictions;
   readonly rules: FlatRule[];
   readonly servicePath: string;
   full: boolean;
@@ -41,7 +42,7 @@ interface Above {
 /** undefined: something in it is wrong and has been reported. */
 export function flattenRules(
   steer: SteerInput,
-  of: { readonly servicePath: string; readonly findings: Findings; readonly cache: WhenCache },
+  of: Pick<Flattening, "servicePath" | "findings" | "cache" | "known">,
 ): readonly FlatRule[] | undefined {
   const flattening: Flattening = { ...of, rules: [], full: false };
   const before = of.findings.problems.length;
@@ -93,8 +94,8 @@ function pushRule(flattening: Flattening, steer: FlatRule["steer"], above: Above
 }
 
 function readWhen(flattening: Flattening, text: string, path: string): When | undefined {
-  const { cache, findings } = flattening;
-  const result = cache.get(text) ?? compileWhen(text);
+  const { cache, findings, known } = flattening;
+  const result = cache.get(text) ?? compileWhen(text, known);
   cache.set(text, result);
   if (result.ok) return result.when;
   for (const fault of result.faults) reportError(findings, { ...fault, path });

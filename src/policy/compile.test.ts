@@ -61,6 +61,44 @@ function planAt(policy: Policy, name: string, address: string): string {
   );
 }
 
+describe("compile() on AS numbers", () => {
+  const systems = geographyOf({
+    "192.0.2.0/26": { country: "DE", asn: 3320 },
+    "192.0.2.64/26": { country: "DE", asn: 64_500 },
+    "192.0.2.128/26": { country: "DE", asn: 64_501 },
+    "192.0.2.192/26": { country: "FR", asn: 64_502 },
+  });
+  const rules = `  app:
+    endpoints: ${plainEndpoints}
+    steer:
+      rules:
+        - {when: 'asn == 3320 || asn in [64500, 1]', steer: [fra]}
+        - {when: asn == 0, steer: [ams]}
+        - {when: asn != 64502 && country == "DE", steer: [nrt]}
+        - {steer: [iad]}
+`;
+
+  test("tells those apart that a rule asks for", () => {
+    const policy = policyFrom(rules, systems);
+    const addresses = ["192.0.2.1", "192.0.2.65", "192.0.2.129", "192.0.2.193", "8.8.8.8"];
+    assert.deepEqual(
+      addresses.map((address) => planAt(policy, "app", address)),
+      ["fra", "fra", "nrt", "iad", "ams"],
+    );
+  });
+
+  test("warns where the geography has none", () => {
+    const { problems } = run(rules);
+    const found = problems.filter(({ path }) => path.startsWith("services."));
+    assert.deepEqual(
+      found
+        .filter(({ code }) => code === "config.missing")
+        .map(({ severity, path }) => `${severity} ${path}`),
+      ["warning services.app.steer.rules.0.when"],
+    );
+  });
+});
+
 describe("compile() plans", () => {
   const vectors: readonly [string, string, string, string][] = [
     ["nearest", "steer: nearest", "192.0.2.1", "first(fra, ams, iad, nrt)"],

@@ -14,8 +14,9 @@ import { sha256 } from "../lib/sha256.ts";
 import { compilePlaces, compileRuleSets, type RuledService } from "./compile-classes.ts";
 import { compileModel, type Model } from "./compile-model.ts";
 import { compileNames } from "./compile-names.ts";
-import type { Findings, PlaceOf } from "./compile-problems.ts";
+import { type Findings, type PlaceOf, reportWarning } from "./compile-problems.ts";
 import { type FlatRule, flattenRules, type WhenCache } from "./compile-rules.ts";
+import { type Jurisdictions, readJurisdictions } from "./jurisdictions.ts";
 import type { Listen, Policy, RuleSetIndex, Service } from "./policy.ts";
 
 /** Goes up whenever equal inputs would give another policy or table than before. */
@@ -34,12 +35,15 @@ export function compile(
   const { problems } = findings;
   const model = compileModel(config, findings);
   const names = compileNames(config, { drafts: model.drafts, findings });
-  const ruled = compileRules(model, findings);
+  const jurisdictions = readJurisdictions(config, findings);
+  const ruled = compileRules(model, findings, jurisdictions);
   if (ruled === undefined) return { ok: false, problems: ordered(problems) };
   problems.push(...indistinct(ruled, { model, geography, placeOf }));
+  warnNoSystems(ruled, geography, findings);
   const cidrs = ruledCidrs(ruled);
+  const asns = ruledSystems(ruled);
   const overlaid = overlay(geography, cidrs.map(prefixOf));
-  const places = compilePlaces(geography, { overlay: overlaid, cidrs });
+  const places = compilePlaces(geography, { overlay: overlaid, cidrs, asns, jurisdictions });
   const { regions, pools, endpoints, monitors } = model;
   const { ruleSets, indices } = compileRuleSets(ruled, { places, regions, pools, findings });
   if (names === undefined || problems.some(({ severity }) => severity === "error")) {
@@ -67,11 +71,15 @@ export function compile(
 }
 
 /** undefined when the rules of some service are wrong; the others' mistakes are found as well. */
-function compileRules(model: Model, findings: Findings): readonly RuledService[] | undefined {
+function compileRules(
+  model: Model,
+  findings: Findings,
+  { known }: Jurisdictions,
+): readonly RuledService[] | undefined {
   const cache: WhenCache = new Map();
   const ruled = model.drafts.map((draft) => {
     const path = `services.${draft.service.name}`;
-    const rules = flattenRules(draft.config.steer, { servicePath: path, findings, cache });
+    const rules = flattenRules(draft.config.steer, { servicePath: path, findings, cache, known });
     return rules && { draft, rules, path };
   });
   const whole = ruled.filter((each) => each !== undefined);
@@ -128,6 +136,31 @@ function ruledCidrs(ruled: readonly RuledService[]): readonly string[] {
     }
   }
   return [...found];
+}
+
+/** Every AS number that some rule asks for. */
+function ruledSystems(ruled: readonly RuledService[]): ReadonlySet<number> {
+  const conditions = ruled.flatMap(({ rules }) => rules.flatMap((rule) => rule.conditions));
+  return new Set(conditions.flatMap(({ asns }) => asns ?? []));
+}
+
+/** Rules on AS numbers over a geography that has none: every client's is 0. */
+function warnNoSystems(
+  ruled: readonly RuledService[],
+  geography: Geography,
+  findings: Findings,
+): void {
+  if (geography.locations.some(({ asn }) => asn !== 0)) return;
+  for (const { rules } of ruled) {
+    const reading = rules.find(({ conditions }) => conditions.some(({ asns }) => asns));
+    if (reading === undefined) continue;
+    reportWarning(findings, {
+      code: "config.missing",
+      path: reading.path,
+      message: "the geography knows no AS numbers, so `asn` is 0 for every client",
+      hint: "name a database of them: `geo: {asn: FILE}`",
+    });
+  }
 }
 
 function prefixOf(cidr: string) {

@@ -5,17 +5,25 @@ import { Environment } from "@marcbachmann/cel-js";
 import fc from "fast-check";
 import { compileWhen, type WhenFacts } from "./when.ts";
 
-const nowhere: WhenFacts = { country: "", continent: "", subdivision: "", cidrs: new Set() };
+const nowhere: WhenFacts = {
+  country: "",
+  continent: "",
+  subdivision: "",
+  cidrs: new Set(),
+  asn: 0,
+  jurisdictions: new Set(),
+};
+const known = { has: (name: string) => ["EU", "DE"].includes(name), names: ["EU"] };
 const facts = (some: Partial<WhenFacts>): WhenFacts => ({ ...nowhere, ...some });
 
 function matches(text: string, some: Partial<WhenFacts>): boolean {
-  const result = compileWhen(text);
+  const result = compileWhen(text, known);
   assert.ok(result.ok, JSON.stringify(result));
   return result.when.matches(facts(some));
 }
 
 function faults(text: string): readonly string[] {
-  const result = compileWhen(text);
+  const result = compileWhen(text, known);
   assert.equal(result.ok, false, `${text} is accepted`);
   return result.ok ? [] : result.faults.map((fault) => `${fault.code} ${fault.message}`);
 }
@@ -32,6 +40,15 @@ describe("compileWhen()", () => {
     ['subdivision.startsWith("US-")', { subdivision: "US-CA" }, true],
     ['!(country == "DE") && continent == "EU"', { country: "FR", continent: "EU" }, true],
     ['country == "DE" || country == "FR" && continent == "AF"', { country: "DE" }, true],
+    ["asn == 3320", { asn: 3320 }, true],
+    ["3320 == asn", { asn: 64_500 }, false],
+    ["asn != 3320", {}, true],
+    ["asn in [3320, 64500]", { asn: 64_500 }, true],
+    ["asn in [3320, 64500]", { asn: -1 }, false],
+    ["asn == 0", {}, true],
+    ['"EU" in jurisdiction', { jurisdictions: new Set(["DE", "EU"]) }, true],
+    ['"EU" in jurisdiction && !("DE" in jurisdiction)', { jurisdictions: new Set(["EU"]) }, true],
+    ['"EU" in jurisdiction', {}, false],
     ["true", {}, true],
     ["false", {}, false],
     ['inCidr(["192.0.2.0/24"])', { cidrs: new Set(["192.0.2.0/24"]) }, true],
@@ -53,9 +70,17 @@ describe("compileWhen()", () => {
 
   const refused: readonly [string, readonly RegExp[]][] = [
     ["country ==", [/config.invalid .*cannot be read.* at character 11/]],
-    ["asn == 64500", [/config.unsupported `asn`/]],
+    ["asn == 4294967296", [/`asn` is compared with numbers/]],
+    ["asn in []", [/`asn` is compared with numbers/]],
+    ['asn in ["3320"]', [/`asn` is compared with numbers/]],
+    ['asn.startsWith("33")', [/`asn` cannot be used here/]],
+    ["asn", [/`asn` alone is neither true nor false/]],
+    ['jurisdiction == "EU"', [/write `"EU" in jurisdiction`/]],
+    ['"EUR" in jurisdiction', [/config.unknown-reference there is no jurisdiction "EUR"/]],
+    ["country in jurisdiction", [/needs one text before it/]],
+    ['jurisdiction in ["EU"]', [/`jurisdiction` cannot be used here/]],
     ['host == "a" && path.startsWith("/b")', [/unsupported `host`/, /unsupported `path`/]],
-    ["asn > 3 || front in x", [/unsupported `asn`/, /unsupported `front`/]],
+    ["asn > 3 || front in x", [/only ==, !=, in/, /unsupported `front`/]],
     ['contry == "DE"', [/config.invalid `contry` is no variable/]],
     ['country == "germany"', [/"germany" is no country: expected two capital letters/]],
     ['continent in ["EU", "europe"]', [/"europe" is no continent/]],

@@ -9,6 +9,8 @@
  * | `==`, `!=`                              | a variable and a text                    |
  * | `in [...]`                              | a variable and texts                     |
  * | `.startsWith("...")`                    | a variable                               |
+ * | `==`, `!=`, `in [...]`                  | `asn` and numbers                        |
+ * | `"EU" in jurisdiction`                  | the client's jurisdictions               |
  * | `inCidr(["192.0.2.0/24", ...])`         | the client's address                     |
  * | `&&`, `||`, `!`, `(...)`, `true`, `false` | conditions                             |
  */
@@ -26,10 +28,15 @@ export type WhenVariable = (typeof whenVariables)[number];
 export type WhenFacts = Readonly<Record<WhenVariable, string>> & {
   /** Texts of the rule CIDRs, as in `When.cidrs`, that hold the client's address. */
   readonly cidrs: ReadonlySet<string>;
+  /** 0 where nothing is known; any number that no condition asks for may stand for another. */
+  readonly asn: number;
+  readonly jurisdictions: ReadonlySet<string>;
 };
 
 export interface When {
   readonly matches: (facts: WhenFacts) => boolean;
+  /** The AS numbers it asks for, each once; undefined when it does not read `asn`. */
+  readonly asns: readonly number[] | undefined;
   /** The prefixes it asks for, in RFC 5952 form, each once. */
   readonly cidrs: readonly string[];
 }
@@ -45,6 +52,9 @@ export type WhenResult =
   | { readonly ok: false; readonly faults: readonly WhenFault[] };
 
 type Test = When["matches"];
+
+/** Every word that stands for something of a client. */
+const whenWords: ReadonlySet<string> = new Set([...whenVariables, "asn", "jurisdiction"]);
 
 /** What a text compared with a variable must look like, so that a typing error is no empty rule. */
 const forms: Readonly<Record<WhenVariable, { readonly test: RegExp; readonly like: string }>> = {
@@ -64,14 +74,23 @@ const environment = new Environment({
   },
 });
 
-export function compileWhen(text: string): WhenResult {
+/** Whether there is a jurisdiction of this name, and what the names are, for a hint. */
+export interface KnownJurisdictions {
+  readonly has: (name: string) => boolean;
+  readonly names: readonly string[];
+}
+
+const noJurisdictions: KnownJurisdictions = { has: () => false, names: [] };
+
+export function compileWhen(text: string, known = noJurisdictions): WhenResult {
   const faults: WhenFault[] = [];
   const ast = parseWhen(text, faults);
   if (ast === undefined) return { ok: false, faults };
-  const reading: Reading = { faults, cidrs: new Set() };
+  const reading: Reading = { faults, known, cidrs: new Set(), asns: new Set(), readsAsn: false };
   const matches = readTest(ast, reading);
   if (matches === undefined || faults.length > 0) return { ok: false, faults };
-  return { ok: true, when: { matches, cidrs: [...reading.cidrs] } };
+  const asns = reading.readsAsn ? [...reading.asns] : undefined;
+  return { ok: true, when: { matches, cidrs: [...reading.cidrs], asns } };
 }
 
 function parseWhen(text: string, faults: WhenFault[]): ASTNode | undefined {
@@ -91,7 +110,10 @@ const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1
 
 interface Reading {
   readonly faults: WhenFault[];
+  readonly known: KnownJurisdictions;
   readonly cidrs: Set<string>;
+  readonly asns: Set<number>;
+  readsAsn: boolean;
 }
 
 /** A node that is true or false; undefined once a fault is noted. */
@@ -136,6 +158,14 @@ function readComparison(
   reading: Reading,
 ): Test | undefined {
   const [a, b] = of.sides;
+  if (isVariable(a, "asn") || isVariable(b, "asn")) {
+    const numbers = readNumbers(node, [isVariable(a, "asn") ? b : a], reading);
+    if (numbers === undefined) return undefined;
+    return of.equal ? ({ asn }) => numbers.has(asn) : ({ asn }) => !numbers.has(asn);
+  }
+  if (isVariable(a, "jurisdiction") || isVariable(b, "jurisdiction")) {
+    return fault(node, reading, 'a client may be in several: write `"EU" in jurisdiction`');
+  }
   const text = textOf(a) ?? textOf(b);
   const other = textOf(a) === undefined ? a : b;
   if (text === undefined) {
@@ -152,6 +182,11 @@ function readMembership(
   [on, list]: readonly [ASTNode, ASTNode],
   reading: Reading,
 ): Test | undefined {
+  if (isVariable(list, "jurisdiction")) return readJurisdiction(node, on, reading);
+  if (isVariable(on, "asn")) {
+    const numbers = readNumbers(node, list.op === "list" ? list.args : [], reading);
+    return numbers && (({ asn }) => numbers.has(asn));
+  }
   const variable = readVariable(on, reading);
   if (variable === undefined) return undefined;
   const texts = readTexts(list, reading, "`in` needs a list of texts");
@@ -159,6 +194,44 @@ function readMembership(
   const good = texts.filter((text) => checkForm(node, { variable, text }, reading));
   const set = new Set(good);
   return good.length === texts.length ? (facts) => set.has(facts[variable]) : undefined;
+}
+
+const isVariable = (node: ASTNode, name: string): boolean => node.op === "id" && node.args === name;
+
+function readJurisdiction(node: ASTNode, on: ASTNode, reading: Reading): Test | undefined {
+  const name = textOf(on);
+  if (name === undefined) return fault(node, reading, "`in jurisdiction` needs one text before it");
+  if (reading.known.has(name)) return ({ jurisdictions }) => jurisdictions.has(name);
+  const { names } = reading.known;
+  const near = nearestOf(name, names);
+  reading.faults.push({
+    code: "config.unknown-reference",
+    message: `there is no jurisdiction ${JSON.stringify(name)}`,
+    hint:
+      near === undefined
+        ? `write a country such as "DE", one of ${names.join(", ")}, or define it under \`jurisdictions\``
+        : `did you mean \`${near}\`?`,
+  });
+  return undefined;
+}
+
+/** AS numbers; 0 is what a client has whose system is not known. */
+function readNumbers(
+  node: ASTNode,
+  given: readonly ASTNode[],
+  reading: Reading,
+): ReadonlySet<number> | undefined {
+  reading.readsAsn = true;
+  const numbers = given.flatMap(({ op, args }) =>
+    op === "value" && typeof args === "bigint" && args >= 0n && args <= 0xffff_ffffn
+      ? [Number(args)]
+      : [],
+  );
+  if (numbers.length === 0 || numbers.length < given.length) {
+    return fault(node, reading, "`asn` is compared with numbers such as 3320, or a list of them");
+  }
+  for (const number of numbers) reading.asns.add(number);
+  return new Set(numbers);
 }
 
 function readPrefixTest(
@@ -211,14 +284,18 @@ const textOf = (node: ASTNode): string | undefined =>
 function readVariable(node: ASTNode, reading: Reading): WhenVariable | undefined {
   if (node.op !== "id") return fault(node, reading, "expected a variable here");
   const known = whenVariables.find((variable) => variable === node.args);
-  if (known === undefined) noteUnknownWord(node.args, reading);
-  return known;
+  if (known !== undefined) return known;
+  if (node.args === "asn" || node.args === "jurisdiction") {
+    return fault(node, reading, `\`${node.args}\` cannot be used here`);
+  }
+  noteUnknownWord(node.args, reading);
+  return undefined;
 }
 
 function noteUnknownWords(nodes: readonly ASTNode[], reading: Reading): boolean {
   let noted = false;
   for (const node of nodes) {
-    if (node.op !== "id" || whenVariables.some((variable) => variable === node.args)) continue;
+    if (node.op !== "id" || whenWords.has(node.args)) continue;
     noteUnknownWord(node.args, reading);
     noted = true;
   }
@@ -227,8 +304,8 @@ function noteUnknownWords(nodes: readonly ASTNode[], reading: Reading): boolean 
 
 function noteUnknownWord(word: string, reading: Reading): void {
   const later = laterConditionWords.has(word);
-  const near = nearestOf(word, whenVariables);
-  const known = `variables are ${whenVariables.join(", ")}, and there is \`inCidr([...])\``;
+  const near = nearestOf(word, [...whenWords]);
+  const known = `variables are ${whenVariables.join(", ")}, asn, jurisdiction, and there is \`inCidr([...])\``;
   reading.faults.push({
     code: later ? "config.unsupported" : "config.invalid",
     message: later
@@ -257,7 +334,7 @@ function refuse(node: ASTNode, reading: Reading): undefined {
   for (const word of new Set(inner)) noteUnknownWord(word, reading);
   if (inner.length > 0) return undefined;
   if (node.op === "id") {
-    if (!whenVariables.some((variable) => variable === node.args)) {
+    if (!whenWords.has(node.args)) {
       noteUnknownWord(node.args, reading);
       return undefined;
     }

@@ -4,8 +4,10 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/errors.ts";
+import { country } from "../../src/geo/countries.ts";
 import { biasedMetres } from "../../src/geo/distance.ts";
 import { compile } from "../../src/policy/compile.ts";
+import { builtInJurisdictions } from "../../src/policy/jurisdictions.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import { printPlan } from "../../src/policy/print.ts";
 import { decide } from "../../src/steer/decide.ts";
@@ -84,4 +86,15 @@ test("compile() and decide() give colours the weights and shares of the page", (
     assert.equal(sharesOf(ordered), first);
     assert.equal(sharesOf(policyFor("{weights: {fra: 1, iad: 1}}")), split);
   }
+});
+
+test("builtInJurisdictions are those of the page", () => {
+  const rows = rowsOf("| jurisdiction | who is in it |");
+  const codesOf = (name: string) =>
+    rows.find(([cell]) => cell === `\`${name}\``)?.[1]?.match(/\b[A-Z]{2}\b/g) ?? [];
+  const union = builtInJurisdictions.get("EU") ?? [];
+  assert.deepEqual(codesOf("EU").toSorted(), union.toSorted());
+  const area = [...codesOf("EU"), ...codesOf("EEA").filter((code) => code !== "EU")];
+  assert.deepEqual(area.toSorted(), builtInJurisdictions.get("EEA")?.toSorted());
+  assert.ok(union.every((code) => country(code) !== undefined));
 });
