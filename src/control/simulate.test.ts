@@ -95,7 +95,7 @@ describe("loadScenario()", () => {
     assert.ok(!result.ok);
     assert.match(
       formatProblem(result.problems[0]!),
-      /^s\.yaml:2:11 config\.limit duration: 80 classes/,
+      /^s\.yaml:2:11 config\.limit duration: 120 classes/,
     );
   });
 
