@@ -1,0 +1,197 @@
+/**
+ * Mutants of the truth tables: one wrong cell each, and the tests that must notice. A mutant whose
+ * `was` no longer stands exactly once in its file is an error, so the list cannot rot.
+ */
+export interface Mutant {
+  readonly file: string;
+  readonly was: string;
+  readonly becomes: string;
+  /** What the product would then do. */
+  readonly claim: string;
+}
+
+const carry = "src/steer/carry.ts";
+const plan = "src/steer/plan-shares.ts";
+const health = "src/world/health.ts";
+
+/** Tests that hold each folder to its tables. */
+export const testsOf: Readonly<Record<string, readonly string[]>> = {
+  "src/steer": [
+    "src/steer/carry.test.ts",
+    "src/steer/decide.test.ts",
+    "src/steer/shares.test.ts",
+    "test/oracle/differential.test.ts",
+  ],
+  "src/world": ["src/world/health.test.ts", "src/world/health-search.test.ts"],
+};
+
+export const mutants: readonly Mutant[] = [
+  {
+    file: carry,
+    was: "if (word === forced.down || word === forced.drain) return conditions.out;",
+    becomes: "if (word === forced.down) return conditions.out;",
+    claim: "a drained endpoint gets new work",
+  },
+  {
+    file: carry,
+    was: "if (word === forced.down || word === forced.drain) return conditions.out;",
+    becomes: "if (word === forced.drain) return conditions.out;",
+    claim: "an endpoint forced down serves",
+  },
+  {
+    file: carry,
+    was: "if (word === forced.up) return conditions.up;",
+    becomes: "",
+    claim: "force-up does nothing",
+  },
+  {
+    file: carry,
+    was: "if (columns.quarantined[endpoint] === 1) return conditions.unknown;",
+    becomes: "",
+    claim: "a quarantined endpoint counts by its old verdict",
+  },
+  {
+    file: carry,
+    was: "return columns.availability[endpoint] === 0 ? conditions.held : conditions.up;",
+    becomes: "return conditions.up;",
+    claim: "a held endpoint serves at once",
+  },
+  {
+    file: carry,
+    was: "case verdict.down:\n      return conditions.down;",
+    becomes: "case verdict.down:\n      return conditions.unknown;",
+    claim: "a dead endpoint counts as unknown",
+  },
+  {
+    file: carry,
+    was: "case verdict.disabled:\n      return conditions.up;",
+    becomes: "case verdict.disabled:\n      return conditions.unknown;",
+    claim: "an endpoint without a check is not known to be up",
+  },
+  {
+    file: carry,
+    was: "if (policy.endpoints[endpoint]?.weight === 0) continue;",
+    becomes: "",
+    claim: "an endpoint of weight 0 counts for its pool",
+  },
+  {
+    file: carry,
+    was: "const enough = (n: number) => n > 0 && n >= pool.minimum;",
+    becomes: "const enough = (n: number) => n > 0;",
+    claim: "the minimum of a pool is not asked",
+  },
+  {
+    file: carry,
+    was: "const enough = (n: number) => n > 0 && n >= pool.minimum;",
+    becomes: "const enough = (n: number) => n > 0 && n > pool.minimum;",
+    claim: "a pool of exactly its minimum is not whole",
+  },
+  {
+    file: carry,
+    was: "enough(up + unknown + held) ? full : 0;",
+    becomes: "enough(up + unknown) ? full : 0;",
+    claim: "a held endpoint is not used rather than nothing",
+  },
+  {
+    file: carry,
+    was: "up + unknown + held + down > 0 ? full : 0;",
+    becomes: "up + unknown + held > 0 ? full : 0;",
+    claim: "serve-all refuses when everything is down",
+  },
+  {
+    file: carry,
+    was: 'return pool.standby !== "manual" || world.pools.active[index] === 1;',
+    becomes: "return world.pools.active[index] === 1;",
+    claim: "the column of manual standbys decides about every pool",
+  },
+  {
+    file: carry,
+    was: 'return pool.standby !== "manual" || world.pools.active[index] === 1;',
+    becomes: 'return pool.standby !== "manual";',
+    claim: "a manual standby can never be activated",
+  },
+  {
+    file: carry,
+    was: "const candidateRanks = { fallback: 1, held: 2, unknown: 3, up: 4 } as const;",
+    becomes: "const candidateRanks = { fallback: 1, held: 3, unknown: 2, up: 4 } as const;",
+    claim: "held endpoints of a pool serve before unknown ones",
+  },
+  {
+    file: plan,
+    was: "const whole = availabilities.indexOf(limits.availabilityFull);",
+    becomes: "const whole = availabilities.lastIndexOf(limits.availabilityFull);",
+    claim: "later tiers serve beside a whole one",
+  },
+  {
+    file: plan,
+    was: "if (availability > (availabilities[greatest] ?? 0)) greatest = i;",
+    becomes: "if (availability >= (availabilities[greatest] ?? 0)) greatest = i;",
+    claim: "the rest of a ramp goes to the last of equal tiers",
+  },
+  {
+    file: plan,
+    was: 'ask("ordinary", "by-tier") ??\n    ask("held", levels.held) ??',
+    becomes: 'ask("ordinary", "by-tier") ??',
+    claim: "held endpoints are passed over for the fallback",
+  },
+  {
+    file: plan,
+    was: 'return ask("last-good", levels.lastGood);',
+    becomes: 'return ask("last-good", levels.serveAll);',
+    claim: "last-good serves what was never good",
+  },
+  {
+    file: plan,
+    was: 'return ask("serve-all", levels.serveAll);',
+    becomes: "return undefined;",
+    claim: "serve-all refuses",
+  },
+  {
+    file: health,
+    was: "if (up && successes >= facts.okThreshold[row]! && endpoints.failures[row] !== 0) {",
+    becomes: "if (up && endpoints.failures[row] !== 0) {",
+    claim: "one success clears the failure counter",
+  },
+  {
+    file: health,
+    was: "if (now === verdict.up && endpoints.failures[row]! >= facts.downThreshold[row]!) {",
+    becomes: "if (now === verdict.up && endpoints.failures[row]! > facts.downThreshold[row]!) {",
+    claim: "one failure more than the threshold is needed",
+  },
+  {
+    file: health,
+    was: "} else if (now === verdict.down && endpoints.successes[row]! >= facts.upThreshold[row]!) {",
+    becomes: "} else if (now === verdict.down && endpoints.successes[row]! >= 1) {",
+    claim: "one success brings an endpoint back",
+  },
+  {
+    file: health,
+    was: 'set(draft, "successes", row, 0);\n    draft.staleTtl',
+    becomes: "draft.staleTtl",
+    claim: "successes need not be in a row",
+  },
+  {
+    file: health,
+    was: "const doublings = Math.max(0, flapsAt(downTimes, row, options.at) - 1);",
+    becomes: "const doublings = 0;",
+    claim: "flapping does not lengthen the hold",
+  },
+  {
+    file: health,
+    was: "if (at < holdUntil) return;",
+    becomes: "",
+    claim: "a hold is not kept",
+  },
+  {
+    file: health,
+    was: "return Math.max(1, Math.floor((elapsedMs * whole) / rampMs));",
+    becomes: "return whole;",
+    claim: "a return is not ramped",
+  },
+  {
+    file: health,
+    was: "if (endpoints.frozen[row] === 1) return;\n  const silent",
+    becomes: "const silent",
+    claim: "time moves a frozen endpoint",
+  },
+];
