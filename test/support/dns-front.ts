@@ -24,7 +24,7 @@ import type {
 } from "../../src/policy/name-table.ts";
 import { buildNameTable } from "../../src/policy/names.ts";
 import type { Policy, ServiceIndex } from "../../src/policy/policy.ts";
-import { buildTable } from "../../src/steer/table.ts";
+import { buildTable, type Table } from "../../src/steer/table.ts";
 import {
   ednsOptions,
   formatType,
@@ -43,6 +43,7 @@ import {
 } from "../../src/wire/dns-message.ts";
 import { formatName, parseName } from "../../src/wire/dns-name.ts";
 import { formatRdata } from "../../src/wire/dns-rdata.ts";
+import type { World } from "../../src/world/world.ts";
 import { type EndpointSketch, policyOf, worldOf } from "./steer-fixture.ts";
 
 /**
@@ -167,7 +168,10 @@ export function unknownLeaves(): Pick<Policy, "v4" | "v6"> {
 }
 
 /** The policy with the world that `sketch` says (steer-fixture.ts), and its table. */
-export function snapshotOf(policy: Policy, sketch: readonly EndpointSketch[]): Snapshot {
+export function snapshotOf(
+  policy: Policy,
+  sketch: readonly EndpointSketch[],
+): { readonly policy: Policy; readonly world: World; readonly table: Table } {
   const world = worldOf(policy, sketch);
   return { policy, world, table: buildTable(policy, world) };
 }

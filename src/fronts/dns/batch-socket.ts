@@ -180,6 +180,12 @@ class MappedSocket implements BatchSocket {
   readonly responses: readonly Uint8Array[];
   readonly lengths: Uint32Array;
   readonly clients: Uint32Array;
+  /**
+   * As functions, since an address is more than a small integer: read from a field it would be
+   * boxed anew for each call.
+   */
+  readonly #receiveCall: (flags: number) => number;
+  readonly #sendCall: (from: number, count: number) => number;
   readonly #libc: Libc;
   readonly #fd: number;
   readonly #batch: number;
@@ -216,6 +222,14 @@ class MappedSocket implements BatchSocket {
     this.#clientAt = isIpv4 ? 4 : 8;
     this.#clientWords = isIpv4 ? 1 : 4;
     this.#touched = batch;
+    const { fd } = socket;
+    const received = address + layout.receiveHeaders;
+    const toSend = address + layout.sendHeaders;
+    this.#receiveCall = (flags) => libc.recvmmsg(fd, received, batch, flags, 0);
+    this.#sendCall = (from, count) =>
+      from === 0
+        ? libc.sendmmsg(fd, toSend, count, os.dontWait)
+        : libc.sendmmsg(fd, toSend + from * headerBytes, count, os.dontWait);
     for (let slot = 0; slot < batch; slot++) this.#layOut(slot);
   }
 
@@ -251,9 +265,7 @@ class MappedSocket implements BatchSocket {
       words[header + 10] = this.#controlRoom;
     }
     this.#queued = 0;
-    const headers = this.#base + layout.receiveHeaders;
-    const flags = wait ? os.waitForOne : os.dontWait;
-    const got = Math.max(this.#libc.recvmmsg(this.#fd, headers, this.#batch, flags, 0), 0);
+    const got = Math.max(this.#receiveCall(wait ? os.waitForOne : os.dontWait), 0);
     this.#touched = got;
     for (let slot = 0; slot < got; slot++) {
       const header = (layout.receiveHeaders + slot * headerBytes) >> 2;
@@ -318,14 +330,12 @@ class MappedSocket implements BatchSocket {
 
   flush(): number {
     const libc = this.#libc;
-    const headers = this.#base + this.#layout.sendHeaders;
     const queued = this.#queued;
     let sent = 0;
     // A full send buffer or an unreachable client stops the call at that datagram: skip it, as a
     // resolver asks again, and a blocking send would stall every other client.
     for (let steps = 0; sent < queued && steps < this.#batch; steps++) {
-      const from = headers + sent * headerBytes;
-      const taken = libc.sendmmsg(this.#fd, from, queued - sent, os.dontWait);
+      const taken = this.#sendCall(sent, queued - sent);
       if (taken > 0) sent += taken;
       else if (libc.errno() !== errnoInterrupted) {
         if (libc.errno() === errnoAgain) break;

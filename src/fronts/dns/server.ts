@@ -5,21 +5,26 @@
  */
 import type { Problem } from "../../errors.ts";
 import type { Entropy } from "../../lib/entropy.ts";
+import { openLibc } from "../../lib/libc.ts";
 import type { Registry } from "../../lib/telemetry.ts";
 import { limits } from "../../limits.ts";
-import type { AnswerContext } from "./context.ts";
-import { createAnswerContext, type Snapshot, setSnapshot } from "./context.ts";
-import { createDnsCounters } from "./counters.ts";
+import { createAnswerContext, setSnapshot } from "./context.ts";
+import { createDnsCounters, type DnsCounters } from "./counters.ts";
 import { createIdentity, type IdentityOptions } from "./identity.ts";
 import { type ListenAddress, listenProblem, readListenAddress } from "./listen-address.ts";
 import { openTcp, TcpClients, type TcpListener } from "./tcp.ts";
 import { openUdp, type UdpListener } from "./udp.ts";
+import { udpSelfTest } from "./udp-self-test.ts";
+import { type SharedSnapshot, UdpWorkers } from "./udp-workers.ts";
 
 export interface DnsServerOptions {
-  readonly snapshot: Snapshot;
+  readonly snapshot: SharedSnapshot;
   readonly identity: IdentityOptions;
   readonly registry: Registry;
   readonly entropy: Entropy;
+  /** Threads for UDP; 0, and where the C library cannot be called: none, but node:dgram. */
+  readonly workers?: number;
+  readonly gatherMicroseconds?: number;
 }
 
 export interface DnsServer {
@@ -27,7 +32,7 @@ export interface DnsServer {
   listen(addresses: readonly string[]): Promise<readonly Problem[]>;
   /** What is listened on, such as `127.0.0.1:5300`, with the ports the system chose. */
   listening(): readonly string[];
-  setSnapshot(snapshot: Snapshot): void;
+  setSnapshot(snapshot: SharedSnapshot): void;
   /** Takes no more messages, answers those that have come whole, closes. */
   stop(): Promise<void>;
 }
@@ -41,15 +46,17 @@ interface Listener {
 /** Port 0 asks for one port that is free for both transports: tried so often. */
 const freePortAttempts = 5;
 
+type OpenUdp = (at: ListenAddress) => ReturnType<typeof openUdp>;
+
 async function openListener(
   at: ListenAddress,
-  context: AnswerContext,
+  openUdpAt: OpenUdp,
   clients: TcpClients,
 ): Promise<Listener | Problem> {
   for (let attempt = 1; ; attempt++) {
     const tcp = await openTcp(at, clients);
     if ("code" in tcp) return listenProblem(at, "tcp", tcp.code);
-    const udp = await openUdp({ ...at, port: tcp.port }, context);
+    const udp = await openUdpAt({ ...at, port: tcp.port });
     if (!("code" in udp)) {
       const host = at.family === 4 ? at.host : `[${at.host}]`;
       return { text: `${host}:${tcp.port}`, tcp, udp };
@@ -66,12 +73,15 @@ async function closeListener({ tcp, udp }: Listener): Promise<void> {
 
 export function createDnsServer(options: DnsServerOptions): DnsServer {
   const { entropy, registry } = options;
+  const counters = createDnsCounters(registry);
   const context = createAnswerContext({
     snapshot: options.snapshot,
     identity: createIdentity(options.identity),
-    counters: createDnsCounters(registry),
+    counters,
     draw32: () => entropy.draw32(),
   });
+  const workers = startWorkers(options, counters);
+  const openUdpAt: OpenUdp = (at) => workers?.open(at) ?? openUdp(at, context);
   const clients = new TcpClients(context, entropy);
   const open = registry.gauge("rhumb_dns_tcp_connections", "TCP connections open now.");
   registry.collect(() => open.set(0, clients.count));
@@ -85,18 +95,29 @@ export function createDnsServer(options: DnsServerOptions): DnsServer {
       await Promise.all(gone.map(([, listener]) => closeListener(listener)));
       for (const text of addresses) {
         if (listeners.has(text)) continue;
-        const opened = await openListener(readListenAddress(text), context, clients);
+        const opened = await openListener(readListenAddress(text), openUdpAt, clients);
         if ("message" in opened) problems.push(opened);
         else listeners.set(text, opened);
       }
       return problems;
     },
     listening: () => [...listeners.values()].map((listener) => listener.text),
-    setSnapshot: (snapshot) => setSnapshot(context, snapshot),
+    setSnapshot(snapshot) {
+      setSnapshot(context, snapshot);
+      workers?.publish(snapshot);
+    },
     async stop() {
       const closing = [...listeners.values()].map(closeListener);
       listeners.clear();
       await Promise.all(closing);
+      await workers?.stop();
     },
   };
+}
+
+function startWorkers(options: DnsServerOptions, counters: DnsCounters): UdpWorkers | undefined {
+  const { workers = 0, gatherMicroseconds = 0 } = options;
+  const libc = workers > 0 ? openLibc() : undefined;
+  if (libc === undefined || !udpSelfTest(libc)) return undefined;
+  return new UdpWorkers({ ...options, libc, workers, gatherMicroseconds, counters });
 }

@@ -69,7 +69,8 @@ function serve(socket: Socket, context: AnswerContext): void {
     const address = parseAddress(zone < 0 ? from.address : from.address.slice(0, zone));
     if (address === undefined) return;
     exchange.request = message;
-    exchange.requestLength = message.length;
+    // As the kernel does for workers: what is left of a longer one is no message.
+    exchange.requestLength = Math.min(message.length, limits.dnsRequestBytesMax);
     exchange.client = address.words;
     exchange.clientFamily = address.family;
     const length = answer(context, exchange);
