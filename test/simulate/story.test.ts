@@ -155,12 +155,23 @@ test("simulate() carries out operators' moves, with their expiry, and lifts them
   );
 });
 
+test("simulate() changes answers when time alone does, without a probe to wake it", () => {
+  const unchecked = config.replace(/ {4}check: .*\n/, "");
+  const { timeline, probes } = play(
+    "version: 1\nduration: 5m\nevents: [{at: 1m, drain: fra, for: 127s}]\n",
+    unchecked,
+  );
+  assert.equal(probes, 0);
+  const answers = timeline.filter(({ kind }) => kind === "answer");
+  assert.deepEqual([...new Set(answers.map(({ atMs }) => atMs))], [60_000, 187_000]);
+});
+
 test("simulate() activates a standby, and refuses while there is none", () => {
   const standby = config.replace(
     "    ttl: 30s",
     "    ttl: 30s\n    steer: [fra]\n    standby: {region: iad}\n    fallback: refuse",
   );
-  const { regions, samples, timeline } = play(
+  const { regions, samples, timeline, lostShare } = play(
     [
       "version: 1",
       "duration: 5m",
@@ -174,6 +185,8 @@ test("simulate() activates a standby, and refuses while there is none", () => {
   assert.deepEqual(at(120), [0, 0, 100]);
   assert.deepEqual(at(185), [0, 100, 0]);
   const answers = timeline.filter(({ kind }) => kind === "answer").map(({ change }) => change);
+  // From the failure on, or a little later, until the standby serves: two of five minutes.
+  assert.ok(lostShare > 0.37 && lostShare < 0.41, `${lostShare} is lost`);
   assert.ok(answers.includes("fra -> (refused)") && answers.includes("(refused) -> iad"));
 });
 
