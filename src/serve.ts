@@ -47,6 +47,9 @@ const table: Readonly<
   redirect: { end: 1, drainMs: limits.drainFrontsMs, spare: true },
 };
 
+/** After control is ready; by then fronts have its revision. */
+const settleMs = limits.bindRetryMs / 2;
+
 type Say = (level: "info" | "warn" | "error", message: string) => void;
 
 /** Runs until it is told to stop, or cannot start. Never rejects for what an operator can cause. */
@@ -151,8 +154,10 @@ function createPart(
       const codes = [...new Set(problems.map((problem) => problem.code))].join(", ");
       say("error", `${name} cannot do its work: ${codes}`);
       // A part that has served comes back by itself; one that never could is the operator's to
-      // cure.
-      if (!wasReady) orders.end(serveStatus.failed);
+      // cure. Till control has read the files it may have failed by an old snapshot's addresses,
+      // which the operator has cured already: then it is started again, on what control says.
+      const isCurrent = name === "control" || parts.get("control")?.isReadyFor(settleMs) === true;
+      if (!wasReady && isCurrent) orders.end(serveStatus.failed);
     },
   });
   return part;

@@ -36,7 +36,7 @@ function statusText(status: CommandReply<"status">): string {
   const { revision, refused } = status;
   lines.push(
     revision === null
-      ? `no revision in force; source ${status.source}`
+      ? `control has not read ${status.source} yet; fronts serve what they have`
       : `revision ${revision.number} ${revision.digest.slice(0, 12)} since ` +
           `${durationText(now - revision.at)}, from ${revision.source}`,
   );

@@ -36,6 +36,7 @@ export class SupervisedPart {
   #starts = 0;
   #startedAt = 0;
   #startedMonotonic = 0;
+  #readySince = 0;
   #deaths = 0;
   #lastEnd = "";
   #listening: readonly string[] = [];
@@ -99,6 +100,11 @@ export class SupervisedPart {
     };
   }
 
+  isReadyFor(ms: number): boolean {
+    const { entropy } = this.#options;
+    return this.#state === "ready" && entropy.monotonic() - this.#readySince >= ms;
+  }
+
   /** From now on an end is the end. */
   retire(): void {
     this.#ending = true;
@@ -143,6 +149,9 @@ export class SupervisedPart {
     if (message.type === "fatal") this.#options.onFatal(message.problems);
     else if (message.type === "problems") this.#problems = message.problems;
     else if (message.type === "state") {
+      if (message.state === "ready" && this.#state !== "ready") {
+        this.#readySince = this.#options.entropy.monotonic();
+      }
       if (this.#state !== "draining") this.#state = message.state;
       this.#listening = message.listening;
       if (message.state === "ready") this.#spare?.prepare();

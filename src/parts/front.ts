@@ -2,7 +2,8 @@
  * A front as a process, whatever it speaks: follows World, listens where its policy says, answers
  * on its own socket, ends in order. parts/dns.ts and parts/redirect.ts hand in a server and are
  * otherwise alike. It listens from its first view on; a later policy moves the addresses, and if
- * one of them cannot be had the front stays where it is and says so.
+ * one of them cannot be had the front stays where it is and says so. The first view may be an old
+ * snapshot's: its addresses are given up for those of a policy that comes meanwhile.
  */
 import { formatProblem } from "../errors.ts";
 import { serveSocket } from "../link/server.ts";
@@ -33,11 +34,15 @@ export async function startFront(
   /** As written in the policy whose list is in force; undefined before the first. */
   let held: readonly string[] | undefined;
   let moving: Promise<void> = Promise.resolve();
+  let newest: Policy | undefined;
 
   const move = async (to: FrontServer, policy: Policy): Promise<void> => {
     const wanted = front.addresses(policy);
     const patient = held === undefined;
-    const problems = await moveListen(to, { held: held ?? [], wanted, patient, entropy });
+    const superseded = (): boolean => newest !== policy;
+    const how = { held: held ?? [], wanted, patient, superseded, entropy };
+    const problems = await moveListen(to, how);
+    if (held === undefined && problems.length > 0 && superseded()) return;
     for (const problem of problems) log.error(formatProblem(problem));
     if (held === undefined && problems.length > 0) await part.fail(problems);
     if (problems.length === 0) held = wanted;
@@ -51,7 +56,9 @@ export async function startFront(
     else server.setSnapshot(view);
     metrics.viewed(view);
     // One after the other: a list is applied to what the one before left.
-    if (policyChanged) moving = moving.then(() => move(current, view.policy));
+    if (!policyChanged) return;
+    newest = view.policy;
+    moving = moving.then(() => move(current, view.policy));
   };
   const follower = new WorldFollower({
     name,

@@ -39,7 +39,7 @@ function front() {
   };
   const move = (wanted: readonly string[], patient = false): Promise<readonly Problem[]> =>
     moveListen(listening, { held: [...open], wanted, patient, entropy });
-  return { move, taken, open, events, entropy };
+  return { listening, move, taken, open, events, entropy };
 }
 
 void test("moveListen() binds what is new before it closes what is no longer named", async () => {
@@ -84,4 +84,26 @@ void test("moveListen() waits for a predecessor only when patient, and only if i
   for (let i = 0; i < 1000 && late === undefined; i++) await turn();
   assert.equal(late?.length, 1);
   assert.ok(entropy.monotonic() - since >= limits.bindRetryMs);
+});
+
+void test("moveListen() stops waiting for a taken address when another list is wanted", async () => {
+  const { listening, taken, open, entropy } = front();
+  taken.add("a");
+  let superseded = false;
+  const ends: (readonly Problem[])[] = [];
+  const how = { held: [], wanted: ["a"], patient: true, superseded: () => superseded, entropy };
+  void moveListen(listening, how).then((problems) => ends.push(problems));
+  const turns = async (): Promise<void> => {
+    for (let turn = 0; turn < 5; turn++) {
+      for (let i = 0; i < 10; i++) await Promise.resolve();
+      entropy.advance(50);
+    }
+  };
+  await turns();
+  assert.deepEqual(ends, []);
+  superseded = true;
+  await turns();
+  assert.equal(ends[0]?.length, 1);
+  assert.ok(entropy.monotonic() < limits.bindRetryMs);
+  assert.deepEqual([...open], []);
 });

@@ -17,7 +17,7 @@ const retryMs = 50;
 /**
  * Every problem; none if `wanted` is in force, else `held` still is. `patient`: an address that is
  * taken is tried for some seconds more, since a predecessor that was killed may not have let go
- * yet.
+ * yet; `superseded` ends that early, when another list is to be moved to.
  */
 export async function moveListen(
   front: Listening,
@@ -25,10 +25,11 @@ export async function moveListen(
     readonly held: readonly string[];
     readonly wanted: readonly string[];
     readonly patient: boolean;
+    readonly superseded?: () => boolean;
     readonly entropy: Entropy;
   },
 ): Promise<readonly Problem[]> {
-  const { held, wanted, entropy } = move;
+  const { held, wanted, entropy, superseded = () => false } = move;
   const both = [...new Set([...held, ...wanted])];
   const until = entropy.monotonic() + (move.patient ? limits.bindRetryMs : 0);
   for (;;) {
@@ -38,7 +39,7 @@ export async function moveListen(
       return [];
     }
     const taken = problems.every((problem) => problem.code === "listen.in-use");
-    if (!taken || entropy.monotonic() >= until) {
+    if (!taken || superseded() || entropy.monotonic() >= until) {
       await front.listen(held);
       return problems;
     }

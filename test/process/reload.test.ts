@@ -116,6 +116,20 @@ void test("serve exits 1 when an address is taken, and names it and the cure", a
   });
 });
 
+void test("serve starts on the files' addresses when its snapshot's are taken", async () => {
+  await withServer(async (server) => {
+    await server.start();
+    server.signal("SIGTERM");
+    assert.equal(await server.ended(), 0, server.messages());
+    const holder = createServer().listen(server.ports.dns, "127.0.0.1");
+    const [other = 0] = await freePorts(1);
+    server.write(server.text({ dns: `127.0.0.1:${other}` }));
+    await server.start();
+    await server.answersWith("fra", other);
+    holder.close();
+  });
+});
+
 void test("serve refuses a state directory that another server uses", async () => {
   await withServer(async (server) => {
     await server.start();
