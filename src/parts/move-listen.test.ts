@@ -91,6 +91,7 @@ void test("moveListen() stops waiting for a taken address when another list is w
   taken.add("a");
   let superseded = false;
   const ends: (readonly Problem[])[] = [];
+  const since = entropy.monotonic();
   const how = { held: [], wanted: ["a"], patient: true, superseded: () => superseded, entropy };
   void moveListen(listening, how).then((problems) => ends.push(problems));
   const turns = async (): Promise<void> => {
@@ -100,10 +101,10 @@ void test("moveListen() stops waiting for a taken address when another list is w
     }
   };
   await turns();
-  assert.deepEqual(ends, []);
+  assert.equal(ends.length, 0);
   superseded = true;
   await turns();
   assert.equal(ends[0]?.length, 1);
-  assert.ok(entropy.monotonic() < limits.bindRetryMs);
+  assert.ok(entropy.monotonic() - since < limits.bindRetryMs);
   assert.deepEqual([...open], []);
 });
