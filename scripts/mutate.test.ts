@@ -1,4 +1,6 @@
-/** The list of mutants fits the code it would change. That all are killed is `scripts/mutate.ts`. */
+/**
+ * The list of mutants fits the code it would change. That all are killed is `scripts/mutate.ts`.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

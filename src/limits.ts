@@ -156,7 +156,9 @@ export const limits = {
   resolveMsMax: 3_600_000,
   resolveRetryMsMin: 1000,
   resolveRetryMsMax: 30_000,
-  /** A time-out noticed later than this after it was due is this process's fault, not the origin's. */
+  /**
+   * A time-out noticed later than this after it was due is this process's fault, not the origin's.
+   */
   probeLateMs: 1000,
   /** The observer: results are taken into World, and World is written, at most so often. */
   observerBatchMs: 25,
@@ -221,7 +223,9 @@ export const limits = {
   storeValueBytesMax: 4 * 1024 * 1024,
   storeListMax: 10_000,
   storeListBytesMax: 16 * 1024 * 1024,
-  /** Changes kept for watchers: the newest so many, while they are together not longer than this. */
+  /**
+   * Changes kept for watchers: the newest so many, while they are together not longer than this.
+   */
   storeHistoryMax: 10_000,
   storeHistoryBytesMax: 64 * 1024 * 1024,
   storeBusyMs: 2000,
@@ -250,7 +254,9 @@ export const limits = {
   drainFrontsMs: 5000,
   drainMs: 3000,
   logLineBytesMax: 1024 * 1024,
-  /** Files of the configuration: how often they are looked at, and how long they must stand still. */
+  /**
+   * Files of the configuration: how often they are looked at, and how long they must stand still.
+   */
   sourcePollMs: 1000,
   sourceSettleMs: 200,
   /** The metrics page: how long a part may take, and how many may ask at once. */

@@ -1,7 +1,7 @@
 /**
  * decide() against the oracle on random cases: the same outcome, answers, shares and reasons, in
- * the same order. The run also shows that the cases are worth something: every reason code comes up a
- * thousand times, half the cases have several answers, a third has a hold, a ramp or an override.
+ * the same order. The run also shows that the cases are worth something: every reason code comes up
+ * a thousand times, half the cases have several answers, a third has a hold, a ramp or an override.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
