@@ -127,9 +127,7 @@ function give(plan: Plan, giving: Giving): void {
   }
   const asked =
     giving.asked === "by-tier" && plan.kind === "split" ? tierLevel(plan, facts) : giving.asked;
-  const availabilities = plan.children.map((child, i) =>
-    plan.kind === "split" && plan.weights[i] === 0 ? 0 : planAvailability(child, asked, facts),
-  );
+  const availabilities = askedAvailabilities(plan, asked, facts);
   const { numerators, denominator } =
     plan.kind === "split"
       ? splitQuotients(plan.weights, availabilities)
@@ -142,6 +140,21 @@ function give(plan: Plan, giving: Giving): void {
       denominator: share.denominator * denominator,
     };
     give(child, { ...giving, asked, share: part });
+  });
+}
+
+/** Of a `first` nothing behind the first whole child is asked: what is there makes no difference. */
+function askedAvailabilities(
+  plan: Exclude<Plan, { readonly kind: "pool" }>,
+  asked: Asked,
+  facts: PlanFacts,
+): readonly number[] {
+  let reached = true;
+  return plan.children.map((child, i) => {
+    if (!reached || (plan.kind === "split" && plan.weights[i] === 0)) return 0;
+    const availability = planAvailability(child, asked, facts);
+    if (plan.kind === "first") reached = availability !== limits.availabilityFull;
+    return availability;
   });
 }
 
