@@ -118,12 +118,6 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: plan,
-    was: "const whole = availabilities.indexOf(limits.availabilityFull);",
-    becomes: "const whole = availabilities.lastIndexOf(limits.availabilityFull);",
-    claim: "later tiers serve beside a whole one",
-  },
-  {
-    file: plan,
     was: "if (availability > (availabilities[greatest] ?? 0)) greatest = i;",
     becomes: "if (availability >= (availabilities[greatest] ?? 0)) greatest = i;",
     claim: "the rest of a ramp goes to the last of equal tiers",
