@@ -212,10 +212,11 @@ export class UdpLoop {
 
   /** Queries a second, over about sixteen turns; a turn without any is the end of a load. */
   #measure(got: number, now: number): void {
+    const isFirst = this.#before === 0;
     const elapsed = Math.max(sinceBeat(this.#before, now), 1);
     this.#before = now;
     this.#last = got;
-    if (got === 0) this.#rate = 0;
+    if (got === 0 || isFirst) this.#rate = 0;
     else this.#rate += (((got * 1_000_000) / elapsed - this.#rate) / 16) | 0;
   }
 }
