@@ -7,7 +7,7 @@
  */
 import { assert } from "../errors.ts";
 import { type Carry, levelCount } from "../steer/carry.ts";
-import type { PoolDomain, PoolState } from "./pool-states.ts";
+import { cellCount, type PoolDomain, type PoolState } from "./pool-states.ts";
 
 /** Which states of all pools together count. */
 export interface Bounds {
@@ -29,7 +29,7 @@ export interface ExplorerInput {
 
 interface Choice {
   readonly pool: number;
-  readonly options: readonly number[];
+  readonly options: readonly ValueStates[];
   /** No option is to be looked at: this one is taken to come to the run's end. */
   readonly pruned: boolean;
   taken: number;
@@ -39,9 +39,11 @@ export class Explorer {
   /** What attempt() reads: each element asks the explorer. */
   readonly carry: Carry;
   readonly #input: ExplorerInput;
-  readonly #whole: readonly number[];
-  readonly #benign: readonly number[];
+  readonly #indexed: readonly IndexedDomain[];
   readonly #masks: number[];
+  /** By region: pools in trouble, of which no state left is benign. */
+  readonly #troubles: number[];
+  #troubled = 0;
   readonly #trail: Choice[] = [];
   #depth = 0;
   #pruned = false;
@@ -50,12 +52,9 @@ export class Explorer {
 
   constructor(input: ExplorerInput) {
     this.#input = input;
-    this.#whole = input.domains.map(({ states }) => {
-      assert(states.length < 32, "states of a pool fit in a mask");
-      return 2 ** states.length - 1;
-    });
-    this.#benign = input.domains.map(({ states }) => maskOf(states, ({ benign }) => benign));
-    this.#masks = [...this.#whole];
+    this.#indexed = input.domains.map(indexed);
+    this.#masks = this.#indexed.map(({ whole }) => whole);
+    this.#troubles = input.domains.map(() => 0);
     const carry = {} as Record<number, number>;
     input.domains.forEach((_, pool) => {
       for (let level = 0; level < levelCount; level++) {
@@ -73,11 +72,7 @@ export class Explorer {
   all<T>(decide: () => T, look: (decided: T) => boolean): boolean {
     if (!this.#feasible(-1, 0)) return true;
     for (;;) {
-      for (let pool = 0; pool < this.#whole.length; pool++) {
-        this.#masks[pool] = this.#whole[pool] ?? 0;
-      }
-      this.#depth = 0;
-      this.#pruned = false;
+      this.#start();
       const decided = decide();
       if (!this.#pruned && !look(decided)) return false;
       assert(this.#depth === this.#trail.length, "a decision depends on what it reads alone");
@@ -91,21 +86,62 @@ export class Explorer {
     }
   }
 
+  #start(): void {
+    for (let pool = 0; pool < this.#indexed.length; pool++) {
+      this.#masks[pool] = this.#indexed[pool]?.whole ?? 0;
+      this.#troubles[pool] = 0;
+    }
+    this.#troubled = 0;
+    this.#depth = 0;
+    this.#pruned = false;
+  }
+
   /** A fact of a pool; splits the run where the states left disagree. */
   read(pool: number, cell: number): number {
-    const states = this.#input.domains[pool]?.states ?? [];
-    const mask = this.#mayChange(pool) ? this.#masks[pool] : this.#restricted(pool);
-    assert(mask !== undefined && mask !== 0, "a run has at least one state");
-    const first = firstState(states, mask).cells[cell] ?? 0;
-    const same = maskOf(states, ({ cells }) => cells[cell] === first) & mask;
-    if (same === mask) return first;
-    const choice = this.#trail[this.#depth] ?? this.#split(pool, cell, mask);
+    const values = this.#indexed[pool]?.cells[cell] ?? [];
+    const mask = this.#masks[pool] ?? 0;
+    let seen: ValueStates | undefined;
+    let one = true;
+    for (let i = 0; i < values.length && one; i++) {
+      const each = values[i];
+      if (each === undefined || (each.mask & mask) === 0) continue;
+      one = seen === undefined;
+      seen = each;
+    }
+    assert(seen !== undefined, "a run has at least one state");
+    if (one) return seen.value;
+    return this.#mayChange(pool) ? this.#choose(pool, cell) : this.#readBenign(pool, cell);
+  }
+
+  #choose(pool: number, cell: number): number {
+    const choice = this.#trail[this.#depth] ?? this.#split(pool, cell);
     this.#depth++;
     this.#pruned ||= choice.pruned;
     assert(choice.pool === pool, "a decision depends on what it reads alone");
-    const chosen = choice.options[choice.taken] ?? 0;
-    this.#masks[pool] = chosen;
-    return firstState(states, chosen).cells[cell] ?? 0;
+    const chosen = choice.options[choice.taken];
+    assert(chosen !== undefined, "a choice has an option");
+    this.#take(pool, chosen.mask);
+    return chosen.value;
+  }
+
+  /** No further region may be in trouble: the pool is as on a good day. */
+  #readBenign(pool: number, cell: number): number {
+    const mask = this.#masks[pool] ?? 0;
+    const benign = mask & (this.#indexed[pool]?.benign ?? 0);
+    if (benign === mask) return this.#choose(pool, cell);
+    this.#masks[pool] = benign;
+    return this.read(pool, cell);
+  }
+
+  #take(pool: number, mask: number): void {
+    const benign = this.#indexed[pool]?.benign ?? 0;
+    const was = ((this.#masks[pool] ?? 0) & benign) === 0;
+    this.#masks[pool] = mask;
+    if (was || (mask & benign) !== 0) return;
+    const region = this.#input.regions[pool] ?? 0;
+    const troubles = (this.#troubles[region] ?? 0) + 1;
+    this.#troubles[region] = troubles;
+    if (troubles === 1) this.#troubled++;
   }
 
   /** The cheapest state of the run just made that is within the bounds, by ordinal. */
@@ -138,21 +174,18 @@ export class Explorer {
     return this.#masks.reduce((product, mask) => product * bitCount(mask), 1);
   }
 
-  #split(pool: number, cell: number, mask: number): Choice {
-    const states = this.#input.domains[pool]?.states ?? [];
-    const byValue = new Map<number, number>();
-    states.forEach((state, i) => {
-      if ((mask & (1 << i)) === 0) return;
-      const value = state.cells[cell] ?? 0;
-      byValue.set(value, (byValue.get(value) ?? 0) | (1 << i));
-    });
+  #split(pool: number, cell: number): Choice {
+    const mask = this.#masks[pool] ?? 0;
+    const left: ValueStates[] = [];
+    for (const { value, mask: states } of this.#indexed[pool]?.cells[cell] ?? []) {
+      if ((states & mask) !== 0) left.push({ value, mask: states & mask });
+    }
     const greatest = this.#greatestAllowed(pool, cell);
-    const options = [...byValue]
-      .filter(([value, option]) => value <= greatest && this.#feasible(pool, option))
-      .map(([, option]) => option);
+    const options = left.filter(
+      (option) => option.value <= greatest && this.#feasible(pool, option.mask),
+    );
     const pruned = this.#pruned || options.length === 0;
-    const any = [...byValue.values()].slice(0, 1);
-    const choice: Choice = { pool, options: pruned ? any : options, taken: 0, pruned };
+    const choice = { pool, options: pruned ? left.slice(0, 1) : options, taken: 0, pruned };
     this.#trail.push(choice);
     return choice;
   }
@@ -172,34 +205,23 @@ export class Explorer {
 
   /** The value of a fact when all states left agree on it. */
   peek(pool: number, cell: number): number | undefined {
-    const states = this.#input.domains[pool]?.states ?? [];
     const mask = this.#masks[pool] ?? 0;
-    const value = firstState(states, mask).cells[cell];
-    const same = maskOf(states, ({ cells }) => cells[cell] === value) & mask;
-    return same === mask ? value : undefined;
+    for (const { value, mask: states } of this.#indexed[pool]?.cells[cell] ?? []) {
+      if ((states & mask) !== 0) return (states & mask) === mask ? value : undefined;
+    }
+    return undefined;
   }
 
   /** Whether the pool's region is in trouble already, or one more may be. */
   #mayChange(pool: number): boolean {
-    const { regionsDown } = this.#input.bounds;
-    if (regionsDown >= this.#whole.length) return true;
-    const { regions } = this.#input;
-    const troubled = new Set<number>();
-    this.#masks.forEach((mask, each) => {
-      if ((mask & (this.#benign[each] ?? 0)) === 0) troubled.add(regions[each] ?? -1);
-    });
-    return troubled.size < regionsDown || troubled.has(regions[pool] ?? -1);
-  }
-
-  #restricted(pool: number): number {
-    const mask = (this.#masks[pool] ?? 0) & (this.#benign[pool] ?? 0);
-    this.#masks[pool] = mask;
-    return mask;
+    if (this.#troubled < this.#input.bounds.regionsDown) return true;
+    return (this.#troubles[this.#input.regions[pool] ?? 0] ?? 0) > 0;
   }
 
   /** With `option` for `pool`: enough endpoints can be up, and the state can be cheap enough. */
   #feasible(pool: number, option: number): boolean {
     const { endpointsUp } = this.#input.bounds;
+    if (endpointsUp === 0 && this.costBelow === Number.POSITIVE_INFINITY) return true;
     let [up, cost] = [0, 0];
     for (let each = 0; each < this.#masks.length; each++) {
       const states = this.#input.domains[each]?.states ?? [];
@@ -218,12 +240,42 @@ function firstState(states: readonly PoolState[], mask: number): PoolState {
   return state;
 }
 
-function maskOf(states: readonly PoolState[], has: (state: PoolState) => boolean): number {
-  let mask = 0;
+/** A value of a fact, and the states that have it. */
+interface ValueStates {
+  readonly value: number;
+  readonly mask: number;
+}
+
+interface IndexedDomain {
+  readonly whole: number;
+  readonly benign: number;
+  /** By cell. */
+  readonly cells: readonly (readonly ValueStates[])[];
+}
+
+const known = new WeakMap<PoolDomain, IndexedDomain>();
+
+function indexed(domain: PoolDomain): IndexedDomain {
+  const found = known.get(domain);
+  if (found !== undefined) return found;
+  const { states } = domain;
+  assert(states.length < 31, "states of a pool fit in a mask");
+  let benign = 0;
+  const cells = Array.from({ length: cellCount }, () => new Map<number, number>());
   states.forEach((state, i) => {
-    if (has(state)) mask |= 1 << i;
+    if (state.benign) benign |= 1 << i;
+    cells.forEach((masks, cell) => {
+      const value = state.cells[cell] ?? 0;
+      masks.set(value, (masks.get(value) ?? 0) | (1 << i));
+    });
   });
-  return mask;
+  const made: IndexedDomain = {
+    whole: 2 ** states.length - 1,
+    benign,
+    cells: cells.map((masks) => [...masks].map(([value, mask]) => ({ value, mask }))),
+  };
+  known.set(domain, made);
+  return made;
 }
 
 function mostUp(states: readonly PoolState[], mask: number): number {

@@ -32,7 +32,9 @@ export interface PoolState {
 
 export interface PoolDomain {
   /** Equal for pools that decisions cannot tell apart. */
-  readonly key: string;
+  readonly key: number;
+  /** Equal for those whose states are as cheap as well. */
+  readonly costKey: number;
   /** The first is the good day. */
   readonly states: readonly PoolState[];
 }
@@ -43,6 +45,7 @@ export class PoolDomains {
   readonly #world: World;
   readonly #ramps: readonly number[];
   readonly #known = new Map<string, PoolDomain>();
+  readonly #keys = new Map<string, number>();
 
   /** Writes to `world` and puts it back. `ramps`: availabilities a returning one may have. */
   constructor(policy: Policy, world: World, ramps: readonly number[]) {
@@ -74,7 +77,7 @@ export class PoolDomains {
     const byCells = new Map<string, PoolState>();
     const add = (endpoints: readonly EndpointState[], active: boolean): void => {
       const state = this.#look(index, { pool, fallback, endpoints, active });
-      const key = `${state.cells.join(" ")}${state.benign ? " benign" : ""}`;
+      const key = state.cells.join(" ");
       const known = byCells.get(key);
       if (known === undefined || isCheaper(state, known)) byCells.set(key, state);
     };
@@ -82,8 +85,16 @@ export class PoolDomains {
     if (pool.standby === "manual") add(good, false);
     for (const endpoints of this.#arrangements(pool, good)) add(endpoints, true);
     const states = [...byCells.values()].sort((a, b) => a.cost - b.cost || b.up - a.up);
-    const key = states.map(({ cells, benign }) => `${cells.join(",")}${benign ? "b" : ""}`);
-    return { key: key.sort().join(" "), states };
+    const words = states.map(({ cells, benign }) => `${cells.join(",")}${benign ? "b" : ""}`);
+    const costs = states.map(({ cost, up }, i) => `${words[i]}:${cost}:${up}`);
+    const costKey = this.#number(costs.join(" "));
+    return { key: this.#number(words.sort().join(" ")), costKey, states };
+  }
+
+  #number(text: string): number {
+    const number = this.#keys.get(text) ?? this.#keys.size;
+    this.#keys.set(text, number);
+    return number;
   }
 
   /** What the product says of one arrangement. */
@@ -151,6 +162,7 @@ export class PoolDomains {
   }
 }
 
+/** The cheapest is benign if any is, and has the most endpoints up: it can stand for the others. */
 function isCheaper(a: PoolState, b: PoolState): boolean {
   return a.cost < b.cost || (a.cost === b.cost && a.up > b.up);
 }

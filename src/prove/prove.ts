@@ -5,7 +5,6 @@
  * is written here is which states there are and what must be true of a decision. docs/prove.md.
  */
 import type { Claim } from "../config/assertions.ts";
-import { assert } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Policy, PoolIndex, ServiceIndex } from "../policy/policy.ts";
 import { attempt } from "../steer/plan-shares.ts";
@@ -17,7 +16,7 @@ import { anyRamp, PoolDomains } from "./pool-states.ts";
 import { inside, proveServe } from "./serve.ts";
 import { greatestShare, proveShare, type ShareFound, triedRamps } from "./share.ts";
 import { countStates } from "./states.ts";
-import { type Subject, type SubjectInput, subjectOf } from "./subject.ts";
+import { type Subject, type SubjectInput, serviceKey, subjectOf } from "./subject.ts";
 import { type AttemptFunction, costOf, type Found, proveSupport } from "./support.ts";
 import { ttlHolds, ttlSentence } from "./ttl.ts";
 
@@ -72,6 +71,14 @@ interface Known {
   readonly outcome: Found["outcome"];
 }
 
+interface Member {
+  readonly service: ServiceIndex;
+  readonly classIndex: number;
+}
+
+/** So much of the budget, 1/this, goes into finding the smallest counter-example of all. */
+const smallestPart = 5;
+
 type Examine = (subject: Subject, how: How) => Found;
 interface How {
   readonly minimal: boolean;
@@ -89,6 +96,8 @@ class Prover {
   readonly #world: World;
   readonly #domains: PoolDomains;
   readonly #known = new Map<string, Known>();
+  readonly #serviceKeys = new Map<ServiceIndex, string>();
+  #cutShort = false;
   #decisions = 0;
   #subjects = 0;
   /** For shares: the greatest seen, and the least that none can pass. */
@@ -109,28 +118,47 @@ class Prover {
   verdict(): Verdict {
     const claim = this.#claim();
     if (claim.kind === "ttl") return this.#ttlVerdict(claim);
-    const violated: { readonly service: ServiceIndex; readonly classIndex: number }[] = [];
+    const violated: Member[] = [];
+    const outcomes = new Map<string, Found["outcome"]>();
     let undecided = 0;
-    for (const { service, classIndex } of this.#members()) {
-      const { outcome } = this.#find(service, classIndex);
-      if (outcome === "violated") violated.push({ service, classIndex });
+    for (const member of this.#members()) {
+      const alike = `${this.#serviceKey(member.service)} ${member.classIndex}`;
+      const outcome = outcomes.get(alike) ?? this.#find(member.service, member.classIndex).outcome;
+      outcomes.set(alike, outcome);
+      if (outcome === "violated") violated.push(member);
       if (outcome === "undecided") undecided++;
     }
     const smallest = this.#smallest(violated);
-    if (smallest !== undefined) return this.#made("violated", this.#detail(), smallest);
+    if (smallest !== undefined) {
+      const cut = this.#cutShort ? "there may be a smaller counter-example" : "";
+      return this.#made("violated", joined(cut, this.#detail()), smallest);
+    }
     if (undecided === 0) return this.#made("proved", this.#detail());
     const why =
       this.#decisions >= this.#decisionsMax
         ? `${this.#decisions} decisions were not enough`
         : "the bounds on returning pools are too wide";
-    return this.#made("undecided", [why, this.#detail()].filter((text) => text !== "").join("; "));
+    return this.#made("undecided", joined(why, this.#detail()));
   }
 
   #claim(): Claim {
     return this.#assertion.assertion.claim;
   }
 
-  *#members(): Generator<{ readonly service: ServiceIndex; readonly classIndex: number }> {
+  #serviceKey(index: ServiceIndex): string {
+    const known = this.#serviceKeys.get(index);
+    if (known !== undefined) return known;
+    const residency = this.#residency(index);
+    const made = serviceKey(this.#policy, { index, domains: this.#domains, residency });
+    this.#serviceKeys.set(index, made);
+    return made;
+  }
+
+  #residency(index: ServiceIndex): readonly string[] | undefined {
+    return this.#claims.residency.get(this.#policy.services[index]?.name ?? "");
+  }
+
+  *#members(): Generator<Member> {
     const { services } = this.#assertion.assertion;
     for (const [index, service] of this.#policy.services.entries()) {
       if (services !== undefined && !services.includes(service.name)) continue;
@@ -155,12 +183,10 @@ class Prover {
   }
 
   /** Of all violations the one with the fewest changes, the first of equals. */
-  #smallest(
-    violated: readonly { readonly service: ServiceIndex; readonly classIndex: number }[],
-  ): CounterExample | undefined {
+  #smallest(violated: readonly Member[]): CounterExample | undefined {
     let best: CounterExample | undefined;
     const seen = new Set<string>();
-    const end = this.#decisions + this.#decisionsMax;
+    const end = this.#decisions + Math.ceil(this.#decisionsMax / smallestPart);
     for (const { service, classIndex } of violated) {
       const subject = this.#subject(service, classIndex, true);
       const key = this.#keyOf(subject);
@@ -168,7 +194,10 @@ class Prover {
       seen.add(key);
       const costBelow = best?.changes ?? Number.POSITIVE_INFINITY;
       const decisionsMax = Math.max(end - this.#decisions, best === undefined ? 1000 : 0);
-      if (decisionsMax <= 0) break;
+      if (decisionsMax <= 0) {
+        this.#cutShort = true;
+        break;
+      }
       const found = this.#examine(subject, { minimal: true, costBelow, decisionsMax });
       if (found.states === undefined || costOf(found.states) >= costBelow) continue;
       const changes = changesOf(subject, found.states);
@@ -179,9 +208,7 @@ class Prover {
   }
 
   #subject(index: ServiceIndex, classIndex: number, costs: boolean): Subject {
-    const service = this.#policy.services[index];
-    assert(service !== undefined, "service index in range");
-    const residency = this.#claims.residency.get(service.name);
+    const residency = this.#residency(index);
     const weights: SubjectInput["weights"] =
       this.#claim().kind === "share" ? "exact" : "zero-or-not";
     const domains = this.#domains;
@@ -247,11 +274,7 @@ class Prover {
     return this.#made(found === undefined ? "proved" : "violated", "", found);
   }
 
-  #made(
-    outcome: Verdict["outcome"],
-    detail: string,
-    found?: CounterExample,
-  ): Verdict {
+  #made(outcome: Verdict["outcome"], detail: string, found?: CounterExample): Verdict {
     return {
       assertion: this.#assertion,
       outcome,
@@ -294,4 +317,8 @@ class Prover {
   #name(pool: PoolIndex): string {
     return this.#policy.pools[pool]?.name ?? "";
   }
+}
+
+function joined(...texts: readonly string[]): string {
+  return texts.filter((text) => text !== "").join("; ");
 }

@@ -74,7 +74,7 @@ export function subjectOf(policy: Policy, input: SubjectInput): Subject {
   const mayServe = pools.map((_, now) => named.has(now as PoolOrdinal) && outside[now] !== true);
   const allowed = order.map((old) => original.allowed[old] === true);
   const fixedPool = service.fixedPool === -1 ? -1 : at(service.fixedPool);
-  const ids = domains.map((domain) => (input.costs ? costKey(domain) : domain.key));
+  const ids = domains.map((domain) => (input.costs ? domain.costKey : domain.key));
   const facts = pools.map((_, i) => [ids[i], regions[i], outside[i], allowed[i]]);
   return {
     index,
@@ -91,8 +91,21 @@ export function subjectOf(policy: Policy, input: SubjectInput): Subject {
   };
 }
 
-function costKey(domain: PoolDomain): string {
-  return `${domain.key} ${domain.states.map(({ cost, up }) => `${cost}:${up}`).join(" ")}`;
+/** Equal for services whose classes are alike, one by one. */
+export function serviceKey(
+  policy: Policy,
+  input: Pick<SubjectInput, "index" | "domains" | "residency">,
+): string {
+  const service = policy.services[input.index];
+  assert(service !== undefined, "service index in range");
+  const { ruleSet, fallback, fixedPool, poolCount } = service;
+  const facts = Array.from({ length: poolCount }, (_, ordinal) => {
+    const pool = (service.firstPool + ordinal) as PoolIndex;
+    const { region, name } = policy.pools[pool] ?? {};
+    const domain = input.domains.of(pool, fallback);
+    return [domain.key, region, name, isOutside(policy, pool, input.residency)];
+  });
+  return JSON.stringify([ruleSet, fallback, fixedPool, facts]);
 }
 
 /** Pools in the order the plan names them, then those it does not name. */

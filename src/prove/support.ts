@@ -35,6 +35,10 @@ export interface SupportInput {
 
 export function proveSupport(subject: Subject, input: SupportInput): Found {
   const { claim } = input;
+  // Where nothing is outside, no answer can leave.
+  if (claim.kind === "residency" && !subject.outside.includes(true)) {
+    return { outcome: "holds", decisions: 0, states: undefined };
+  }
   const explorer = new Explorer({
     domains: subject.domains,
     regions: subject.regions,
