@@ -29,6 +29,8 @@ export const limits = {
   rulesPerServiceMax: 256,
   ruleSetsMax: 4096,
   classesPerRuleSetMax: 4096,
+  /** Sets of regions that clients of one service may be served from, intersections included. */
+  residencySetsMax: 64,
   planDepthMax: 10,
   /** Nodes of one condition, and how deep they nest. */
   whenNodesMax: 4096,

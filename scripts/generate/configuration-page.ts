@@ -99,7 +99,8 @@ A mapping needs \`ipv4\`, \`ipv6\` or both, or else \`host\`:`,
   {
     heading: "services.NAME.residency",
     path: "services.*.residency",
-    intro: "No plan, no fallback and no override leads outside.",
+    intro:
+      'No plan, no fallback and no override leads outside. [steering.md](steering.md), "Residency by client", says what `clients` and `dns` do.',
   },
   {
     heading: "services.NAME.fallback",

@@ -23,6 +23,7 @@ export function checkService(checks: ServiceChecks): void {
   checkEndpoints(checks);
   checkStandby(checks);
   checkResidency(checks);
+  checkClientResidency(checks);
   checkFallback(checks);
   checkLifetimes(checks);
 }
@@ -229,7 +230,11 @@ function checkResidency(checks: ServiceChecks): void {
 function checkJurisdictions(checks: ServiceChecks, written: readonly string[], path: Path): void {
   const known = jurisdictionsOf(checks);
   const raw = checks.raw["residency"];
-  const listed = isMapping(raw) && Array.isArray(raw["only"]);
+  const within = isMapping(raw) ? raw["clients"] : undefined;
+  const last = String(path.at(-1));
+  const value =
+    path.at(-1) === "only" && isMapping(raw) ? raw["only"] : isMapping(within) ? within[last] : [];
+  const listed = Array.isArray(value);
   for (const [index, jurisdiction] of written.entries()) {
     if (known.has(jurisdiction)) continue;
     checks.report({
@@ -238,6 +243,45 @@ function checkJurisdictions(checks: ServiceChecks, written: readonly string[], p
       message: `no region is in \`${jurisdiction}\``,
       hint: referenceHint(jurisdiction, known, "jurisdictions"),
     });
+  }
+}
+
+/** `clients` narrows `only` by where the client is, which DNS may not see. */
+function checkClientResidency(checks: ServiceChecks): void {
+  const residency = checks.service.residency;
+  const raw = checks.raw["residency"];
+  if (residency === undefined || !isMapping(raw)) return;
+  const path = [...checks.path, "residency"];
+  if (raw["clients"] === undefined) {
+    if (raw["dns"] === undefined) return;
+    const message = "`dns` means nothing without `clients`: `only` binds every client alike";
+    const hint = "remove it, or write which clients may be served where";
+    checks.report({ code: "config.conflict", path: [...path, "dns"], message, hint, at: "key" });
+    return;
+  }
+  const usesDns = checks.draft.top.listen?.dns?.length !== 0;
+  if (raw["dns"] === undefined && usesDns) {
+    const message =
+      "a DNS query may not show the client's address, so `clients` alone promises too much";
+    const hint =
+      "add `dns: refuse-without-ecs` (no answer), `strictest` (inside every set) or `best-effort` (by the resolver)";
+    checks.report({ code: "config.missing", path: [...path, "clients"], message, hint, at: "key" });
+  }
+  const known = jurisdictionsOf(checks);
+  const only = residencyOf(checks);
+  for (const [client, written] of Object.entries(residency.clients ?? {})) {
+    if (written === undefined) continue;
+    const at = [...path, "clients", client];
+    if (!written.every((each) => known.has(each))) checkJurisdictions(checks, written, at);
+    else if (only !== undefined) {
+      const regions = [...(checks.regions ?? [])];
+      if (regions.length === 0) continue;
+      if (regions.some((each) => isInside(checks, each, only) && isInside(checks, each, written)))
+        continue;
+      const message = `no endpoint of the service is in ${only.join(", ")} and in ${written.join(", ")}`;
+      const hint = `its regions are ${regions.join(", ")}`;
+      checks.report({ code: "residency.empty", path: at, message, hint });
+    }
   }
 }
 

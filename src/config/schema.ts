@@ -14,7 +14,8 @@ import {
   parseTarget,
 } from "./address.ts";
 import { assertionsSchema } from "./assertions.ts";
-import { later, oneOf, refuse } from "./later.ts";
+import { later, oneOf } from "./later.ts";
+import { steerSchema } from "./schema-steer.ts";
 import {
   anyNumberOf,
   at,
@@ -196,82 +197,6 @@ const poolsOfRegion = z.union([
   z.record(colour, endpointList),
 ]);
 
-/** Tiers: each a region, or several that share by weight. */
-const regionTier = z.union([name, z.array(name).min(1)]);
-export type SteerInput =
-  | "nearest"
-  | "latency"
-  | readonly (string | readonly string[])[]
-  | {
-      readonly nearest: {
-        readonly candidates?: number | undefined;
-        readonly of?: readonly string[] | undefined;
-        readonly bias?: Readonly<Record<string, number>> | undefined;
-      };
-    }
-  | { readonly order: readonly (string | readonly string[])[] }
-  | { readonly weights: Readonly<Record<string, number>> }
-  | {
-      readonly rules: readonly { readonly when?: string | undefined; readonly steer: SteerInput }[];
-    };
-
-/** A key that stands for a whole way of steering and is refused. */
-const laterSteer = (key: "latency" | "cost") =>
-  object({ [key]: z.unknown() })
-    .superRefine((_, context) => refuse(`services.*.steer.${key}`, context))
-    .describe(later(`services.*.steer.${key}`).description ?? "") as z.ZodType as z.ZodType<
-    SteerInput,
-    SteerInput
-  >;
-
-export const steerSchema: z.ZodType<SteerInput, SteerInput> = z.lazy(() =>
-  z.union([
-    oneOf(["nearest"], ["latency"], "services.*.steer"),
-    z.array(regionTier).min(1).max(limits.regionsMax),
-    object({
-      nearest: object({
-        candidates: z
-          .int()
-          .min(1)
-          .max(limits.regionsMax)
-          .optional()
-          .describe(
-            "Regions ranked by distance from the client; the rest follow by distance from the first. Default 3.",
-          ),
-        of: z.array(name).min(1).optional().describe("Only these regions."),
-        bias: z
-          .record(name, z.int().min(-99).max(99))
-          .optional()
-          .describe(
-            "Region -> percent, -99 to 99: a positive one draws clients, a negative sends.",
-          ),
-      }),
-    }),
-    object({ order: z.array(regionTier).min(1).max(limits.regionsMax) }),
-    object({ weights: z.record(name, weight) }),
-    object({
-      rules: z
-        .array(
-          object({
-            when: z
-              .string()
-              .min(1)
-              .max(4096)
-              .optional()
-              .describe("Condition on the client; the last rule has none."),
-            steer: steerSchema,
-            fronts: later("services.*.steer.rules.*.fronts"),
-            else: later("services.*.steer.rules.*.else"),
-          }),
-        )
-        .min(1)
-        .max(limits.rulesPerServiceMax),
-    }),
-    laterSteer("latency"),
-    laterSteer("cost"),
-  ]),
-);
-
 const recordSchema = object({
   name: z
     .string()
@@ -322,8 +247,19 @@ export const serviceSchema = object({
     .describe("A region of last resort."),
   residency: object({
     only: oneOrMore(jurisdiction).describe("Jurisdictions; no state and no fallback leaves them."),
-    dns: later("services.*.residency.dns"),
-    clients: later("services.*.residency.clients"),
+    clients: z
+      .record(jurisdiction, oneOrMore(jurisdiction))
+      .optional()
+      .describe("Jurisdiction of a client -> those it may be served from, inside `only`."),
+    dns: oneOf(
+      ["refuse-without-ecs", "strictest", "best-effort"],
+      ["via-proxy"],
+      "services.*.residency.dns",
+    )
+      .optional()
+      .describe(
+        "With `clients`: what DNS does for a query that does not show the client's address.",
+      ),
   })
     .optional()
     .describe("Where the service may be served from, absolutely."),

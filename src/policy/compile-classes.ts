@@ -20,6 +20,12 @@ import {
   regionPoint,
 } from "./compile-plan.ts";
 import { type Findings, reportError, reportWarning } from "./compile-problems.ts";
+import {
+  type Allowed,
+  addClassesWithin,
+  type ResidencySets,
+  residencySets,
+} from "./compile-residency.ts";
 import type { FlatRule } from "./compile-rules.ts";
 import type { Jurisdictions } from "./jurisdictions.ts";
 import type { ClassPlan, Pool, PoolOrdinal, Region, RuleSet } from "./policy.ts";
@@ -99,6 +105,7 @@ interface Making {
   readonly places: Places;
   readonly regions: readonly Region[];
   readonly pools: readonly Pool[];
+  readonly jurisdictions: Jurisdictions;
   readonly findings: Findings;
   readonly ruleSets: RuleSet[];
   readonly indexByText: Map<string, number>;
@@ -117,7 +124,7 @@ export interface RuleSets {
 
 export function compileRuleSets(
   services: readonly RuledService[],
-  given: Pick<Making, "places" | "regions" | "pools" | "findings">,
+  given: Pick<Making, "places" | "regions" | "pools" | "jurisdictions" | "findings">,
 ): RuleSets {
   const making: Making = {
     ...given,
@@ -143,8 +150,12 @@ export function compileRuleSets(
 }
 
 function ruleSetOf(making: Making, service: RuledService): number {
-  const layout = layoutOf(making, service.draft);
-  const text = layoutText(making, service, layout);
+  const residency = residencyOf(making, service);
+  const [whole = []] = residency.sets;
+  const text = layoutText(making, service, {
+    layout: layoutOf(making, service.draft, whole),
+    whole,
+  });
   const known = making.indexByText.get(text);
   if (known !== undefined) return known;
   const index = making.ruleSets.length;
@@ -152,17 +163,41 @@ function ruleSetOf(making: Making, service: RuledService): number {
   if (index === limits.ruleSetsMax) {
     reportLimit(making, service, { message: `over ${limits.ruleSetsMax} different sets of rules` });
   }
-  making.ruleSets.push(makeRuleSet(making, service, layout));
+  making.ruleSets.push(makeRuleSet(making, service, residency));
   return index;
+}
+
+function residencyOf(making: Making, { draft, path }: RuledService): ResidencySets {
+  const { jurisdictions } = making;
+  const { residency } = draft.config;
+  for (const client of Object.keys(residency?.clients ?? {})) {
+    if (jurisdictions.known.has(client)) continue;
+    reportError(making.findings, {
+      code: "config.unknown-reference",
+      path: `${path}.residency.clients.${client}`,
+      message: `there is no jurisdiction \`${client}\` of clients`,
+      hint: `write a country such as DE, one of ${jurisdictions.known.names.join(", ")}, or define it under \`jurisdictions\``,
+    });
+  }
+  const inside = (of: readonly string[] | undefined) => poolsInside(making, draft, of);
+  const sets = residencySets(residency, { inside, jurisdictions });
+  if (sets.tooMany) {
+    reportError(making.findings, {
+      code: "config.limit",
+      path: `${path}.residency.clients`,
+      message: `over ${limits.residencySetsMax} different sets of regions, their intersections counted`,
+      hint: "let more clients share a set",
+    });
+  }
+  return sets;
 }
 
 type DraftRegion = RegionPools & {
   readonly pools: readonly (RegionPools["pools"][number] & ColourPool)[];
 };
 
-function layoutOf(making: Making, draft: ServiceDraft): PlanLayout {
+function layoutOf(making: Making, draft: ServiceDraft, allowed: Allowed): PlanLayout {
   const { service, config, poolWeights } = draft;
-  const only = config.residency?.only;
   const regions: DraftRegion[] = [];
   const shared = (region: DraftRegion): RegionPools => {
     const weights = colourWeights(config, region.name, region.pools);
@@ -182,8 +217,8 @@ function layoutOf(making: Making, draft: ServiceDraft): PlanLayout {
       continue;
     }
     const { name } = region;
-    const allowed = isInside(region, only);
-    regions.push({ name, point: regionPoint(region), pools: [entry], allowed });
+    const point = regionPoint(region);
+    regions.push({ name, point, pools: [entry], allowed: allowed[ordinal] === true });
   }
   return { regions: regions.map(shared), standby: config.standby?.region };
 }
@@ -196,8 +231,11 @@ function isInside(region: Region, only: readonly string[] | undefined): boolean 
 }
 
 /** By ordinal, the fixed pool included. */
-function allowedPools(making: Making, { service, config }: ServiceDraft): readonly boolean[] {
-  const only = config.residency?.only;
+function poolsInside(
+  making: Making,
+  { service }: ServiceDraft,
+  only: readonly string[] | undefined,
+): Allowed {
   return Array.from({ length: service.poolCount }, (_, ordinal) => {
     const pool = making.pools[service.firstPool + ordinal];
     const region = pool === undefined ? undefined : making.regions[pool.region];
@@ -206,12 +244,17 @@ function allowedPools(making: Making, { service, config }: ServiceDraft): readon
 }
 
 /** Equal for services that can share a rule set: what the pools are called, and what is asked. */
-function layoutText(making: Making, service: RuledService, layout: PlanLayout): string {
+function layoutText(
+  making: Making,
+  service: RuledService,
+  { layout, whole }: { readonly layout: PlanLayout; readonly whole: Allowed },
+): string {
   const { draft, rules } = service;
   const { firstPool, poolCount } = draft.service;
   return JSON.stringify([
     making.pools.slice(firstPool, firstPool + poolCount).map((pool) => [pool.name, pool.region]),
-    allowedPools(making, draft),
+    whole,
+    clientsText(making, draft),
     // Weights matter between colours only.
     layout.regions.filter(({ pools }) => pools.length > 1).map(({ pools }) => pools),
     layout.standby,
@@ -219,40 +262,67 @@ function layoutText(making: Making, service: RuledService, layout: PlanLayout): 
   ]);
 }
 
-function makeRuleSet(making: Making, service: RuledService, layout: PlanLayout): RuleSet {
+/** What `residency.clients` makes of the pools, and of those whose place is not known. */
+function clientsText(making: Making, draft: ServiceDraft): readonly unknown[] {
+  const { residency } = draft.config;
+  const clients = Object.entries(residency?.clients ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (clients.length === 0) return [];
+  const sets = clients.map(([client, of]) => [client, poolsInside(making, draft, of)]);
+  return [residency?.dns === "best-effort", sets];
+}
+
+function makeRuleSet(making: Making, service: RuledService, residency: ResidencySets): RuleSet {
   const { places } = making;
   const { rules } = service;
-  const allowed = allowedPools(making, service.draft);
-  const planners = rules.map(({ steer }): Planner => memoised(plannerOf(steer, layout)));
+  const setCount = residency.sets.length;
+  // By rule, then by set.
+  const planners = rules.flatMap(({ steer }) =>
+    residency.sets.map((allowed) =>
+      memoised(plannerOf(steer, layoutOf(making, service.draft, allowed))),
+    ),
+  );
+  const setOfGroup = Uint8Array.from(places.groupFacts, (facts) => residency.setOf(facts));
+  const setOfClass: number[] = [];
   const ruleOfGroup = Uint16Array.from(places.groupFacts, (facts) => firstRule(rules, facts));
   const classes: ClassPlan[] = [];
   const classByText = new Map<string, number>();
   const classOf = new Uint32Array(places.locations.length);
-  // Per rule, the class of a point: most locations share one with another.
-  const classByPoint = rules.map(() => new Map<SpherePoint | undefined, number>());
+  // Per planner, the class of a point: most locations share one with another.
+  const classByPoint = planners.map(() => new Map<SpherePoint | undefined, number>());
   for (let location = 0; location < classOf.length; location++) {
-    const rule = ruleOfGroup[places.groups[location] ?? 0] ?? 0;
+    const group = places.groups[location] ?? 0;
+    const rule = ruleOfGroup[group] ?? 0;
+    const set = setOfGroup[group] ?? 0;
+    const planner = rule * setCount + set;
     const point = places.points[location];
-    let classIndex = classByPoint[rule]?.get(point);
+    let classIndex = classByPoint[planner]?.get(point);
     if (classIndex === undefined) {
-      const { plan, ranking } = (planners[rule] as Planner)(point);
-      const text = `${rule} ${JSON.stringify(plan)}`;
+      const { plan, ranking } = (planners[planner] as Planner)(point);
+      const text = `${planner} ${JSON.stringify(plan)}`;
       classIndex = classByText.get(text) ?? classes.length;
       if (classIndex === classes.length) {
-        classes.push({ plan, allowed, rule, ranking });
+        classes.push({ plan, allowed: residency.sets[set] ?? [], rule, ranking });
+        setOfClass.push(set);
         classByText.set(text, classIndex);
       }
-      classByPoint[rule]?.set(point, classIndex);
+      classByPoint[planner]?.set(point, classIndex);
     }
     classOf[location] = classIndex;
   }
-  const small = classes.length <= limits.classesPerRuleSetMax;
+  const ofClients =
+    classes.length * setCount <= 0x1_0000
+      ? addClassesWithin(classes, residency, setOfClass)
+      : undefined;
+  const small =
+    classes.length <= limits.classesPerRuleSetMax && (setCount === 1 || ofClients !== undefined);
   if (!small) reportSplit(making, service, classes);
   reportEmpty(making, service, classes);
+  if (setCount > 1) reportNowhere(making, service, classes);
   const shared = shareColumns(making, service, small ? classOf : new Uint32Array(classOf.length));
   return {
     rules: rules.map(({ text, steerText }) => ({ when: text, steer: steerText })),
     classes,
+    residency: ofClients,
     ...shared,
   };
 }
@@ -318,6 +388,21 @@ function reportEmpty(making: Making, service: RuledService, classes: readonly Cl
         : "no client of this geography matches",
       hint: holds ? "move it up, or remove it" : "check its texts against the database in use",
     });
+  });
+}
+
+/** Clients of no known place whom no pool may serve. */
+function reportNowhere(
+  { findings }: Making,
+  service: RuledService,
+  classes: readonly ClassPlan[],
+): void {
+  if (classes[0]?.allowed.some(Boolean) === true) return;
+  reportWarning(findings, {
+    code: "residency.empty",
+    path: `${service.path}.residency.clients`,
+    message: "no region may serve every kind of client, so clients of no known place are refused",
+    hint: "let the sets have a region in common, or say `dns: best-effort`",
   });
 }
 

@@ -146,10 +146,16 @@ function compileService(building: Building, at: ServiceAt): ServiceDraft {
       answers: config.answers,
       holdMs: config.failback.hold,
       rampMs: config.failback.ramp,
+      withoutEcs: withoutEcs(config),
       redirect: config.redirect ?? "",
       names: config.names ?? [],
     },
   };
+}
+
+function withoutEcs({ residency }: ServiceConfig): Service["withoutEcs"] {
+  if (residency?.clients === undefined || residency.dns === "best-effort") return "resolver";
+  return residency.dns === "refuse-without-ecs" ? "refuse" : "unknown";
 }
 
 interface PoolDraft {

@@ -2,7 +2,7 @@
  * `steer` -> plan, for a client's point. Called by compile-classes.ts for each rule and point. The
  * forms are those of docs/steering.md, "From words to plans"; a pool stands at most once in a plan.
  */
-import type { SteerInput } from "../config/schema.ts";
+import type { SteerInput } from "../config/schema-steer.ts";
 import { assert } from "../errors.ts";
 import { biasedMetres, metresBetween, onSphere, type SpherePoint } from "../geo/distance.ts";
 import type { Plan, PoolOrdinal, Region } from "./policy.ts";

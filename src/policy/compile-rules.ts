@@ -3,7 +3,7 @@
  * service; equal conditions are read once. The last flat rule has no condition, which the checks of
  * the configuration have seen to.
  */
-import type { SteerInput } from "../config/schema.ts";
+import type { SteerInput } from "../config/schema-steer.ts";
 import { limits } from "../limits.ts";
 import { steerText } from "./compile-plan.ts";
 import { type Findings, reportError } from "./compile-problems.ts";

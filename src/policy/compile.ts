@@ -45,7 +45,13 @@ export function compile(
   const overlaid = overlay(geography, cidrs.map(prefixOf));
   const places = compilePlaces(geography, { overlay: overlaid, cidrs, asns, jurisdictions });
   const { regions, pools, endpoints, monitors } = model;
-  const { ruleSets, indices } = compileRuleSets(ruled, { places, regions, pools, findings });
+  const { ruleSets, indices } = compileRuleSets(ruled, {
+    places,
+    regions,
+    pools,
+    jurisdictions,
+    findings,
+  });
   if (names === undefined || problems.some(({ severity }) => severity === "error")) {
     return { ok: false, problems: ordered(problems) };
   }

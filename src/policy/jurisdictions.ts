@@ -21,10 +21,20 @@ export const builtInJurisdictions: ReadonlyMap<string, readonly string[]> = new 
   ["EEA", [...union.split(" "), "IS", "LI", "NO"]],
 ]);
 
+type Place = Pick<Location, "country" | "subdivision">;
+
 export interface Jurisdictions {
   readonly known: KnownJurisdictions;
   /** Of a client there; a location without a country is in none. */
-  readonly of: (location: Pick<Location, "country" | "subdivision">) => ReadonlySet<string>;
+  readonly of: (location: Place) => ReadonlySet<string>;
+  /**
+   * Those of a place, and whether one of it may be in another as well, for all that is known: any
+   * without a country, those of the country's subdivisions without a subdivision.
+   */
+  readonly around: (location: Place) => {
+    readonly certain: ReadonlySet<string>;
+    readonly possible: (name: string) => boolean;
+  };
 }
 
 export function readJurisdictions(
@@ -49,12 +59,20 @@ export function readJurisdictions(
     for (const code of codes) byCode.set(code, [...(byCode.get(code) ?? []), name]);
   }
   const isCountry = (name: string) => country(name) !== undefined;
+  const of = ({ country: code, subdivision }: Place): ReadonlySet<string> => {
+    const found = [...(byCode.get(code) ?? []), ...(byCode.get(subdivision) ?? [])];
+    // A map that names a country's code says what it is.
+    return new Set(code === "" || members.has(code) ? found : [code, ...found]);
+  };
+  const partly = (name: string, code: string): boolean =>
+    members.get(name)?.some((each) => each.startsWith(`${code}-`)) === true;
   return {
+    of,
+    around: (location) => ({
+      certain: of(location),
+      possible: (name) =>
+        location.country === "" || (location.subdivision === "" && partly(name, location.country)),
+    }),
     known: { has: (name) => members.has(name) || isCountry(name), names: [...members.keys()] },
-    of({ country: code, subdivision }) {
-      const found = [...(byCode.get(code) ?? []), ...(byCode.get(subdivision) ?? [])];
-      // A map that names a country's code says what it is.
-      return new Set(code === "" || members.has(code) ? found : [code, ...found]);
-    },
   };
 }

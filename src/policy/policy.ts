@@ -110,6 +110,11 @@ export interface Service {
   readonly answers: number;
   readonly holdMs: number;
   readonly rampMs: number;
+  /**
+   * Whom the DNS front takes for the client of a query that shows no address of it: the resolver;
+   * nobody known; or it refuses.
+   */
+  readonly withoutEcs: "resolver" | "unknown" | "refuse";
   /** Redirect target such as `https://{region}.shop.example.com`, or "" when not on that front. */
   readonly redirect: string;
   /** Host names the service answers to, lower case, without the final dot; wildcards as `*.x`. */
@@ -142,12 +147,29 @@ export interface ClassPlan {
 }
 
 /**
+ * Where clients may be served from depends on where they are: for a prefix over several classes,
+ * the class like the largest of them inside the intersection of their sets.
+ */
+export interface ClientResidency {
+  readonly setCount: number;
+  /** By class of a location. */
+  readonly setOfClass: Uint8Array;
+  /** set * setCount + set -> the set of what is in both. */
+  readonly meet: Uint8Array;
+  /** class of a location * setCount + set inside its own -> class. */
+  readonly within: Uint16Array;
+}
+
+/**
  * The rules of one or more services: location -> class -> plan. Services with identical rules over
  * identical pool ordinals share one. Class 0 is that of location 0, `unknown`.
  */
 export interface RuleSet {
   readonly rules: readonly { readonly when: string; readonly steer: string }[];
+  /** Those of locations, then those of `residency.within` that no location has. */
   readonly classes: readonly ClassPlan[];
+  /** undefined: the same pools are allowed to every class. */
+  readonly residency: ClientResidency | undefined;
   /** Per location of `Policy.locations`. */
   readonly classOfLocation: Uint16Array;
   /** Per leaf of `Policy.v4` / `v6`: the shortest prefix length on which the class is constant. */

@@ -88,6 +88,9 @@ function printService(policy: Policy, service: Service, index: number): readonly
     `    key ${service.key}, seed ${service.seed}, mask /${service.affinityMask4} /${service.affinityMask6}`,
     `    ttl ${service.ttlSecondsMin}s to ${service.ttlSecondsMax}s, hold ${formatDuration(service.holdMs)}, ramp ${formatDuration(service.rampMs)}`,
   ];
+  if (service.withoutEcs !== "resolver") {
+    lines.push(`    without the client's address on DNS: ${service.withoutEcs}`);
+  }
   if (service.redirect !== "") lines.push(`    redirect ${service.redirect}`);
   for (let ordinal = 0; ordinal < service.poolCount; ordinal++) {
     const pool = policy.pools[service.firstPool + ordinal];
@@ -139,7 +142,7 @@ function printRuleSet(policy: Policy, ruleSet: RuleSet, index: number): readonly
     ),
     ...ruleSet.classes.flatMap((classPlan, i) => [
       `    class ${i} by rule ${classPlan.rule}: ${printPlan(classPlan.plan, names)}${printExcluded(classPlan, names)}`,
-      `      ${places[i] ?? ""}`,
+      ...(places[i] ? [`      ${places[i]}`] : []),
     ]),
   ];
 }

@@ -108,6 +108,7 @@ function worldOfCells(cells: Cells, classOf: readonly number[]) {
     rules: [],
     classes: [],
     classOfLocation,
+    residency: undefined,
     scope4: scopes(v4, classOfLocation),
     scope6: scopes(v6, classOfLocation),
   };

@@ -7,7 +7,7 @@
 import type { LeafIndex, Leaves } from "../geo/geography.ts";
 import { embeddedAt, findLeaf, plainScopeMin, spanEnd, unmapPrefix } from "../geo/lookup.ts";
 import { limits } from "../limits.ts";
-import type { ClassIndex, Policy, RuleSet, Service } from "../policy/policy.ts";
+import type { ClassIndex, ClientResidency, Policy, RuleSet, Service } from "../policy/policy.ts";
 import type { Seen } from "./decision.ts";
 
 /**
@@ -40,7 +40,8 @@ export function createClassified(): Classified {
 }
 
 /** What classifying reads of a rule set. */
-export interface ClassColumns extends Pick<RuleSet, "classOfLocation" | "scope4" | "scope6"> {
+export interface ClassColumns
+  extends Pick<RuleSet, "classOfLocation" | "scope4" | "scope6" | "residency"> {
   readonly classes: { readonly length: number };
 }
 
@@ -60,7 +61,8 @@ const sizes = new Float64Array(limits.classesPerRuleSetMax);
  * | the same, nothing is known | that                     | unknown  | where it is constant |
  * | over several               | largest, the first of equals | span | the source           |
  *
- * Residency is the service's, so all classes of a span are served within the same pools.
+ * Where residency depends on the client, a span is served like its largest class, but inside the
+ * intersection of the residency sets of all its classes.
  */
 export function classify(
   policy: Pick<Policy, "v4" | "v6">,
@@ -81,7 +83,11 @@ export function classify(
   const last = spanEnd(leaves, first, client.words, client.length);
   if (last === -1) return;
   if (first !== last && !oneClass(leaves, ruleSet, { first, last })) {
-    out.classIndex = largestClass(leaves, ruleSet, { first, last, length: client.length });
+    const largest = largestClass(leaves, ruleSet, { first, last, length: client.length });
+    out.classIndex =
+      ruleSet.residency === undefined
+        ? largest
+        : classWithin(leaves, ruleSet, ruleSet.residency, largest, { first, last });
     out.seen = "span";
     return;
   }
@@ -138,6 +144,24 @@ function oneClass(leaves: Leaves, ruleSet: ClassColumns, { first, last }: Span):
 function nowhere(leaves: Leaves, first: LeafIndex, last: LeafIndex): boolean {
   for (let leaf = first + 1; leaf <= last; leaf++) if (leaves.locations[leaf] !== 0) return false;
   return true;
+}
+
+/** The class like `largest`, inside the residency sets of every class of the span. */
+// Plain arguments, not an options object: called once a query, and must not allocate.
+function classWithin(
+  leaves: Leaves,
+  ruleSet: ClassColumns,
+  residency: ClientResidency,
+  largest: ClassIndex,
+  { first, last }: Span,
+): ClassIndex {
+  const { setCount, setOfClass, meet, within } = residency;
+  const classOf = ruleSet.classOfLocation;
+  let set = setOfClass[largest]!;
+  for (let leaf: number = first; leaf <= last; leaf++) {
+    set = meet[set * setCount + setOfClass[classOf[leaves.locations[leaf]!]!]!]!;
+  }
+  return within[largest * setCount + set] as ClassIndex;
 }
 
 function largestClass(

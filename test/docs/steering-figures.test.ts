@@ -11,7 +11,8 @@ import { builtInJurisdictions } from "../../src/policy/jurisdictions.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import { printPlan } from "../../src/policy/print.ts";
 import { decide } from "../../src/steer/decide.ts";
-import { smallWorld } from "../support/geography-fixture.ts";
+import { explain } from "../../src/steer/explain.ts";
+import { geographyOf, smallWorld } from "../support/geography-fixture.ts";
 import { worldOf } from "../support/steer-fixture.ts";
 
 const page = readFileSync(new URL("../../docs/steering.md", import.meta.url), "utf8");
@@ -38,11 +39,11 @@ test("biasedMetres() gives the distances of the page", () => {
   }
 });
 
-function policyOf(lines: readonly string[]): Policy {
+function policyOf(lines: readonly string[], geography = smallWorld): Policy {
   const text = ["version: 1", "zone: example.com", ...lines].join("\n");
   const loaded = loadConfig([{ file: "page.yaml", text }]);
   assert.ok(loaded.ok, loaded.problems.map(formatProblem).join("\n"));
-  const result = compile(loaded.config, smallWorld);
+  const result = compile(loaded.config, geography);
   assert.ok(result.ok, result.problems.map(formatProblem).join("\n"));
   return result.policy;
 }
@@ -97,4 +98,42 @@ test("builtInJurisdictions are those of the page", () => {
   const area = [...codesOf("EU"), ...codesOf("EEA").filter((code) => code !== "EU")];
   assert.deepEqual(area.toSorted(), builtInJurisdictions.get("EEA")?.toSorted());
   assert.ok(union.every((code) => country(code) !== undefined));
+});
+
+test("compile() and classify() give clients the sets of the page", () => {
+  const rows = rowsOf("| client | set |");
+  assert.equal(rows.length, 6);
+  const policy = policyOf(
+    [
+      "regions: {fra: {at: FRA, in: EU}, iad: {at: IAD, in: US}, zrh: {at: ZRH, in: CH}}",
+      "services:",
+      "  shop:",
+      "    endpoints: {fra: 192.0.2.1, iad: 192.0.2.2, zrh: 192.0.2.3}",
+      "    residency: {only: [EU, US, CH], clients: {EU: [EU, CH], DE: EU}, dns: strictest}",
+    ],
+    geographyOf({
+      "198.51.100.0/26": "DE",
+      "198.51.100.64/26": "US",
+      "203.0.113.0/25": "FR",
+      "203.0.113.128/25": "US",
+    }),
+  );
+  const prefixes: Readonly<Record<string, string>> = {
+    "in DE": "198.51.100.0/26",
+    "in FR": "203.0.113.1",
+    "in US": "198.51.100.65",
+    "not known": "8.8.8.8",
+    "a prefix over DE and US": "198.51.100.0/25",
+    "a prefix over FR and US": "203.0.113.0/24",
+  };
+  for (const [who = "", set] of rows) {
+    const result = explain(policy, worldOf(policy, []), {
+      service: "shop",
+      client: prefixes[who] ?? "",
+    });
+    assert.ok(result.ok);
+    const classPlan = policy.ruleSets[0]?.classes[result.explanation.class];
+    const names = policy.pools.filter((_, i) => classPlan?.allowed[i]).map(({ name }) => name);
+    assert.equal(names.join(", "), set, who);
+  }
 });

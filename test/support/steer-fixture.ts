@@ -147,6 +147,7 @@ export function policyOf(sketches: readonly ServiceSketch[]): Policy {
         ranking: made.ranking ?? [],
         plan: made.plan,
       })),
+      residency: undefined,
       classOfLocation: new Uint16Array(1),
       scope4: new Uint8Array(1),
       scope6: new Uint8Array(1),
@@ -208,6 +209,7 @@ function serviceOf(
     answers: sketch.answers ?? 1,
     holdMs: sketch.holdMs ?? 60_000,
     rampMs: sketch.rampMs ?? 300_000,
+    withoutEcs: "resolver",
     redirect: "",
     names: [`${name}.example.com`],
   };

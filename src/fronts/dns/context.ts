@@ -33,7 +33,7 @@ export interface AnswerPolicy extends Pick<Policy, "digest" | "names" | "v4" | "
 
 export type AnswerService = Pick<
   Service,
-  "ruleSet" | "answers" | "key" | "seed" | "affinityMask4" | "affinityMask6"
+  "ruleSet" | "withoutEcs" | "answers" | "key" | "seed" | "affinityMask4" | "affinityMask6"
 >;
 
 /** A policy, a World of it, and the table of both. */

@@ -21,6 +21,7 @@ export const extendedErrors = {
   noTransfer: extendedError(codes.prohibited, "zones are not transferred from here"),
   queryType: extendedError(codes.invalidQueryType, "this type cannot be asked for"),
   queryClass: extendedError(codes.notSupported, "only class IN is served"),
+  noSubnet: extendedError(codes.other, "the client's address is needed (EDNS client subnet)"),
   noEndpoint: extendedError(codes.other, "no endpoint may serve this client"),
   serveAll: extendedError(codes.other, "fallback: nothing is known to be healthy"),
   lastGood: extendedError(codes.other, "fallback: the last good endpoints"),

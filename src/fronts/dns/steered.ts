@@ -35,6 +35,16 @@ const errorOfAttempt: readonly (ExtendedError | undefined)[] = attemptNames.map(
 export function answerSteered(context: AnswerContext, service: ServiceIndex): number {
   const { snapshot, picked, classified, counters, response, query } = context;
   const { table } = snapshot;
+  const { subnet } = query;
+  if (
+    serviceOf(context, service).withoutEcs === "refuse" &&
+    !(subnet.present && subnet.source > 0)
+  ) {
+    counters.outcomes.add(outcomes.refused, 1);
+    context.error = extendedErrors.noSubnet;
+    response.authoritative = false;
+    return rcodes.servFail;
+  }
   const key = readClient(context, service);
   if (!pick(table, service, classified.classIndex, key, picked)) {
     counters.outcomes.add(outcomes.refused, 1);
@@ -68,7 +78,8 @@ function count({ counters, error }: AnswerContext): void {
  *   client subnet               its prefix
  *   client subnet of length 0   nobody we may know: class `unknown` and scope 0 (RFC 7871 section
  *                               7.1.2); a `client` key follows the resolver's own address
- *   none                        the socket's peer
+ *   none                        the socket's peer, or where residency depends on the client and
+ *                               the operator would not guess, class `unknown`
  */
 function readClient(context: AnswerContext, service: ServiceIndex): number {
   const { query, exchange, client } = context;
@@ -84,7 +95,7 @@ function readClient(context: AnswerContext, service: ServiceIndex): number {
   client.length = exchange.clientFamily === 4 ? 32 : 128;
   classifyClient(context, service);
   const key = keyOf(context, service);
-  if (subnet.present) {
+  if (subnet.present || serviceOf(context, service).withoutEcs === "unknown") {
     client.length = 0;
     classifyClient(context, service);
   }

@@ -15,6 +15,7 @@ import type { Libc } from "../../lib/libc.ts";
 import { shareArrays } from "../../lib/share-arrays.ts";
 import type { Registry } from "../../lib/telemetry.ts";
 import { limits } from "../../limits.ts";
+import type { ClassColumns } from "../../steer/classify.ts";
 import { createControl, TablePublisher } from "../../steer/shared-table.ts";
 import type { Table } from "../../steer/table.ts";
 import type { Resolved } from "../../world/world.ts";
@@ -237,13 +238,16 @@ export class UdpWorkers {
 function sharedPolicy({ policy, endpoints }: SharedSnapshot): NonNullable<ViewMessage["policy"]> {
   const { digest, names, v4, v6 } = policy;
   const services = policy.services.map(
-    ({ ruleSet, answers, key, seed, affinityMask4, affinityMask6 }) => {
-      return { ruleSet, answers, key, seed, affinityMask4, affinityMask6 };
+    ({ ruleSet, withoutEcs, answers, key, seed, affinityMask4, affinityMask6 }) => {
+      return { ruleSet, withoutEcs, answers, key, seed, affinityMask4, affinityMask6 };
     },
   );
-  const ruleSets = policy.ruleSets.map(({ classOfLocation, scope4, scope6, classes }) => {
-    return { classOfLocation, scope4, scope6, classes: { length: classes.length } };
-  });
+  const ruleSets = policy.ruleSets.map(
+    ({ classOfLocation, scope4, scope6, residency, classes }): ClassColumns => {
+      const { length } = classes;
+      return { classOfLocation, scope4, scope6, residency, classes: { length } };
+    },
+  );
   const shared = shareArrays({ names, v4, v6, ruleSets });
   return {
     policy: { digest, ...shared, services, endpoints: [] },
