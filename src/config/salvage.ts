@@ -1,7 +1,7 @@
 /**
  * What is whole of a configuration that has errors, so that the stages after this one can report
- * theirs in the same run. Called by load.ts. Never put in force: only the errors found in it count,
- * and nothing in it refers to what was left out.
+ * theirs in the same run. Called by load.ts. Never put in force: only the errors found in it count.
+ * What is at fault stands at its default or is left out, with all that refers to it.
  */
 import type { Problem } from "../errors.ts";
 import type { ConfigDraft, ServiceChecks } from "./checks.ts";
@@ -12,8 +12,11 @@ import {
   configSchema,
   type RegionConfig,
   type ServiceConfig,
+  serviceSchema,
   type ZoneConfig,
 } from "./schema.ts";
+
+const origin = [0, 0] as const;
 
 export function salvage(
   draft: ConfigDraft,
@@ -27,14 +30,22 @@ export function salvage(
   }
   const isWhole = (path: string): boolean =>
     !errors.some((each) => each === path || each.startsWith(`${path}.`));
-  const regions = [...(draft.regions ?? [])].filter(([name]) => isWhole(`regions.${name}`));
+  const faults = (path: string): readonly (string | undefined)[] =>
+    errors
+      .filter((each) => each === path || each.startsWith(`${path}.`))
+      .map((each) => each.slice(path.length + 1).split(".")[0] || undefined);
+  // Where a region is matters to no error of the later stages; in what it is does.
+  const regions = [...(draft.regions ?? [])]
+    .filter(([name]) => faults(`regions.${name}`).every((key) => key === "at" || key === "labels"))
+    .map(([name, region]) => [name, { labels: {}, ...region, at: region.at ?? origin }] as const);
   const zones = draft.zones.filter(({ path }) => isWhole(path.join(".")));
   const regionNames = new Set(regions.map(([name]) => name));
   const apexes = zones.map(({ apex }) => apex);
-  const usable = services.filter((checks) => {
+  const mended = services.map((checks) => mend(checks, faults(checks.path.join("."))));
+  const usable = mended.filter((checks): checks is ServiceChecks => {
+    if (checks === undefined) return false;
     const names = namesOf(checks);
     return (
-      isWhole(checks.path.join(".")) &&
       names.length > 0 &&
       names.every(({ name }) => apexes.some((apex) => `.${name}`.endsWith(`.${apex}`))) &&
       regionsOf(checks).every((region) => regionNames.has(region))
@@ -58,6 +69,24 @@ export function salvage(
       ]),
     ),
   };
+}
+
+/** Keys that the others of a service are about: with a mistake in one of them it is left out. */
+const keystones: readonly (string | undefined)[] = [undefined, "endpoints", "names"];
+
+/** The service with defaults for its keys at fault; undefined when too little of it is left. */
+function mend(
+  checks: ServiceChecks,
+  faults: readonly (string | undefined)[],
+): ServiceChecks | undefined {
+  if (faults.some((key) => keystones.includes(key))) return undefined;
+  const service: Record<string, unknown> = { ...checks.service };
+  for (const key of new Set(faults)) {
+    const shape = Object.entries(serviceSchema.shape).find(([name]) => name === key)?.[1];
+    const standIn = shape?.safeParse(undefined);
+    if (standIn?.success === true) service[key ?? ""] = standIn.data;
+  }
+  return { ...checks, service: service as ServiceChecks["service"] };
 }
 
 /** Every region a whole service refers to: it has endpoints there, or its fixed answer is there. */

@@ -83,6 +83,32 @@ void test("compileRevision() returns every problem with its place, and writes no
   });
 });
 
+void test("compileRevision() returns mistakes of one entry that belong to several stages", async () => {
+  await inFolder(async ({ source, stateDir }) => {
+    const text = `version: 1
+zones: {gslb.example.com: {ns: [ns1.example.net]}}
+regions:
+  fra: {at: FRAX}
+services:
+  shop:
+    endpoints: {fra: 192.0.2.1}
+    ttl: 5
+    steer:
+      rules:
+        - {when: 'contry == "DE"', steer: [fra]}
+        - {steer: nearest}
+    records:
+      - {type: MX, data: bogus}
+`;
+    await writeFile(source, text);
+    const result = await compileRevision(source, { stateDir, entropy });
+    assert.ok(!result.ok);
+    const found = result.problems.map(({ code, place }) => `${place?.line} ${code}`);
+    const expected = ["4", "8", "11", "14"].map((line) => `${line} config.invalid`);
+    assert.deepEqual(found, expected);
+  });
+});
+
 void test("applyRevision() puts a revision in force once, and mends a damaged snapshot", async () => {
   await inFolder(async ({ write, compiled, stateDir }) => {
     await write("[fra, iad]");
@@ -130,5 +156,24 @@ void test("recordRevision() counts revisions, keeps their text, and does not cou
     const outcomes = (await listAudit(store, 10)).map((record) => record.outcome);
     assert.deepEqual(outcomes, ["refused", "done", "done", "done"]);
     await store.close();
+  });
+});
+
+test("compileRevision() refuses what breaks an assertion, and at a start warns of it", async () => {
+  await inFolder(async ({ source, stateDir, write }) => {
+    await write("[fra, iad]", "assert: [answer while 1 region down, answer while 2 regions down]");
+    const refused = await compileRevision(source, { stateDir, entropy, assertions: "refuse" });
+    assert.ok(!refused.ok);
+    const problems = refused.problems.filter(({ code }) => code === "assert.violated");
+    assert.equal(problems.length, 1);
+    const [problem] = problems;
+    assert.equal(problem?.path, "assert.1");
+    assert.equal(problem?.place?.line, 7);
+    assert.match(problem?.hint ?? "", /^see: rhumb explain shop .*shop\/iad .*-c /);
+    const started = await compileRevision(source, { stateDir, entropy, assertions: "warn" });
+    assert.ok(started.ok);
+    assert.ok(started.revision.warnings.some(({ code }) => code === "assert.violated"));
+    const left = await compileRevision(source, { stateDir, entropy });
+    assert.ok(left.ok && left.revision.warnings.every(({ code }) => code !== "assert.violated"));
   });
 });

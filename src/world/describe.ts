@@ -184,6 +184,8 @@ export function printWorld(description: WorldDescription): string {
 
 function stateText(endpoint: EndpointDescription): string {
   if (endpoint.state === "held") return `held, ${durationText(endpoint.holdLeftMs ?? 0)} left`;
+  // It serves: "disabled" would be read as the contrary.
+  if (endpoint.state === "disabled") return "unchecked";
   if (endpoint.state !== "ramping") return endpoint.state;
   const percent = Math.floor((endpoint.availability * 100) / limits.availabilityFull);
   return `ramping ${percent}%, ${durationText(endpoint.rampLeftMs ?? 0)} left`;
