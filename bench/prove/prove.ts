@@ -1,6 +1,7 @@
 /**
- * The prover at its target, from a configuration: 12 regions, 200 services in four ways of steering,
- * some 300 classes of the bundled geography, every state of every endpoint. Each assertion under 10 s.
+ * The prover at its target, from a configuration: 12 regions, 200 services in four ways of
+ * steering, some 300 classes of the bundled geography, every state of every endpoint. Each
+ * assertion under 10 s.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -143,7 +143,9 @@ function give(plan: Plan, giving: Giving): void {
   });
 }
 
-/** Of a `first` nothing behind the first whole child is asked: what is there makes no difference. */
+/**
+ * Of a `first` nothing behind the first whole child is asked: what is there makes no difference.
+ */
 function askedAvailabilities(
   plan: Exclude<Plan, { readonly kind: "pool" }>,
   asked: Asked,
