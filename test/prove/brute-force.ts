@@ -37,7 +37,7 @@ export class Dice {
   }
 }
 
-function randomPlan(dice: Dice, pools: readonly PoolOrdinal[], depth: number): Plan {
+export function randomPlan(dice: Dice, pools: readonly PoolOrdinal[], depth: number): Plan {
   const [only] = pools;
   if (pools.length === 1 && only !== undefined) return { kind: "pool", pool: only };
   const children: Plan[] = [];
