@@ -87,6 +87,9 @@ export const limits = {
   dnsTcpConnectionsMax: 1024,
   dnsTcpConnectionsPerClientMax: 64,
   dnsTcpPendingBytesMax: 256 * 1024,
+  /** Frames answered in a millisecond, of all clients and of one before the next has its turn. */
+  dnsTcpFramesPerTurnMax: 256,
+  dnsTcpFramesAtOnceMax: 16,
   dnsTcpIdleMs: 10_000,
   /** While over half of the connections are taken. */
   dnsTcpIdleCrowdedMs: 1000,

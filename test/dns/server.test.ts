@@ -41,9 +41,12 @@ let registry: Registry;
 let server: DnsServer;
 let port4 = 0;
 let port6 = 0;
+let ticks: NodeJS.Timeout;
 
 before(async () => {
   clock = simulatedEntropy(1);
+  // A turn of TCP is a millisecond; real time is what hosts of sockets go by.
+  ticks = setInterval(() => clock.advance(1), 2);
   registry = createRegistry();
   const identity = { version: "Rhumb test", node: "node-1" };
   server = createDnsServer({ snapshot, identity, registry, entropy: clock, ...udpKind });
@@ -51,7 +54,10 @@ before(async () => {
   [port4 = 0, port6 = 0] = server.listening().map((text) => Number(text.replace(/^.*:/, "")));
 });
 
-after(() => server.stop());
+after(async () => {
+  await server.stop();
+  clearInterval(ticks);
+});
 
 const noDig = needs("dig", "bind9-dnsutils");
 const noKdig = needs("kdig", "knot-dnsutils");
@@ -190,6 +196,23 @@ test("server answers pipelined frames in order, however they are cut", async () 
     socket.end();
     await ended;
   }
+});
+
+test("server answers UDP while many TCP clients ask as much as they can", async () => {
+  const greedy = await Promise.all(Array.from({ length: 20 }, () => open()));
+  const requests = Buffer.concat(Array.from({ length: 5000 }, (_, i) => numbered(i)));
+  for (const { socket } of greedy) socket.write(requests);
+  const taken = () => greedy.reduce((sum, { frames }) => sum + frames.length, 0);
+  await until(() => taken() > 0);
+  const udp = createSocket("udp4");
+  udp.send(requestOf({ name: "www.example.com" }), port4, "127.0.0.1");
+  await once(udp, "message");
+  udp.close();
+  assert.ok(taken() < 50_000, `${taken()} of 100,000 frames came before one datagram`);
+  const counts = greedy.map(({ frames }) => frames.length);
+  assert.ok(Math.max(...counts) < 5000, "no client is served to its end before the others");
+  for (const { socket } of greedy) socket.destroy();
+  await Promise.all(greedy.map(({ ended }) => ended));
 });
 
 test("server answers all of a client that has closed its half", async () => {

@@ -2,7 +2,8 @@
  * One TCP client (RFC 7766): frames of two octets of length and a message, answered in order, as
  * many as come. Made by tcp.ts, which also ends those that are idle. Bounded on both sides: input
  * is kept only up to one frame and one read, and once too much output waits for a client that does
- * not read, neither its frames nor its octets are taken until the output is gone.
+ * not read, neither its frames nor its octets are taken until the output is gone; nor while it
+ * waits for its turn (tcp-turns.ts), so that nobody's frames keep the others waiting.
  */
 import type { Socket } from "node:net";
 import { limits } from "../../limits.ts";
@@ -12,13 +13,17 @@ import type { AnswerContext } from "./context.ts";
 import { tcpClosings } from "./counters.ts";
 import type { Exchange } from "./exchange.ts";
 import { FrameBuffer } from "./frame-buffer.ts";
+import type { TcpTurns, TurnTaker } from "./tcp-turns.ts";
+
+const { dnsTcpFramesAtOnceMax } = limits;
 
 const lengthBytes = 2;
 
-export class TcpConnection {
+export class TcpConnection implements TurnTaker {
   readonly #socket: Socket;
   readonly #context: AnswerContext;
   readonly #exchange: Exchange;
+  readonly #turns: TcpTurns;
   readonly #monotonic: () => number;
   readonly #words: Uint32Array;
   readonly #family: 4 | 6;
@@ -28,6 +33,8 @@ export class TcpConnection {
   #taken = 0;
   /** Output waits for the client. */
   #blocked = false;
+  /** There may be whole frames left, for the next turn. */
+  #waiting = false;
   /** The client has sent its last octet, or will not be listened to any more. */
   #ending = false;
 
@@ -36,6 +43,7 @@ export class TcpConnection {
     options: {
       readonly context: AnswerContext;
       readonly exchange: Exchange;
+      readonly turns: TcpTurns;
       readonly monotonic: () => number;
       readonly family: 4 | 6;
       readonly words: Uint32Array;
@@ -44,6 +52,7 @@ export class TcpConnection {
     this.#socket = socket;
     this.#context = options.context;
     this.#exchange = options.exchange;
+    this.#turns = options.turns;
     this.#monotonic = options.monotonic;
     this.#family = options.family;
     this.#words = options.words;
@@ -57,6 +66,7 @@ export class TcpConnection {
       this.#blocked = false;
       this.#answerFrames();
     });
+    socket.on("close", () => this.#turns.forget(this));
     // A reset or a broken pipe is the client's good right; 'close' follows.
     socket.on("error", () => socket.destroy());
   }
@@ -64,6 +74,8 @@ export class TcpConnection {
   /** Ends the connection when nothing has moved for too long. */
   sweep(now: number, idleMs: number): void {
     if (this.#socket.destroyed) return;
+    // It is we who are slow.
+    if (this.#waiting) this.#activeAt = now;
     if (this.#blocked) {
       const taken = this.#socket.bytesWritten - this.#socket.writableLength;
       if (taken !== this.#taken) this.#activeAt = now;
@@ -74,11 +86,17 @@ export class TcpConnection {
     this.#socket.destroy();
   }
 
-  /** No more frames; what is answered still goes out. */
+  /** No more frames; what has come whole is answered, and goes out. */
   stop(): void {
     if (this.#ending) return;
     this.#count(tcpClosings.stopped);
-    this.#finish();
+    if (this.#waiting) this.#ending = true;
+    else this.#finish();
+  }
+
+  takeTurn(): void {
+    this.#waiting = false;
+    if (!this.#socket.destroyed) this.#answerFrames();
   }
 
   #count(reason: number): void {
@@ -93,10 +111,20 @@ export class TcpConnection {
 
   #answerFrames(): void {
     const socket = this.#socket;
+    const turns = this.#turns;
+    let frames = 0;
+    let more = !this.#waiting;
     socket.cork();
-    while (!this.#blocked && this.#answerFrame());
+    while (more && !this.#blocked && turns.open && frames < dnsTcpFramesAtOnceMax) {
+      more = this.#answerFrame();
+      frames++;
+    }
     socket.uncork();
-    if (this.#blocked) socket.pause();
+    if (more && !this.#blocked) {
+      this.#waiting = true;
+      turns.wait(this);
+    }
+    if (this.#blocked || this.#waiting) socket.pause();
     else {
       socket.resume();
       if (this.#ending) socket.end();
@@ -111,6 +139,7 @@ export class TcpConnection {
     if (length < headerBytes) return this.#malformed();
     if (inbox.length < lengthBytes + length) return false;
     this.#activeAt = this.#monotonic();
+    this.#turns.spend(length);
     const exchange = this.#exchange;
     exchange.request = inbox.take(lengthBytes, length);
     exchange.requestLength = length;

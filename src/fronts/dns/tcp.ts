@@ -11,6 +11,7 @@ import { tcpClosings } from "./counters.ts";
 import { createExchange, type Exchange, transports } from "./exchange.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { TcpConnection } from "./tcp-connection.ts";
+import { TcpTurns } from "./tcp-turns.ts";
 
 export interface TcpListener {
   readonly port: number;
@@ -25,11 +26,13 @@ export class TcpClients {
   readonly #context: AnswerContext;
   readonly #entropy: Entropy;
   readonly #exchange: Exchange = createExchange(transports.tcp);
+  readonly #turns: TcpTurns;
   #sweeper: Timer | undefined;
 
   constructor(context: AnswerContext, entropy: Entropy) {
     this.#context = context;
     this.#entropy = entropy;
+    this.#turns = new TcpTurns(entropy);
   }
 
   get count(): number {
@@ -56,8 +59,15 @@ export class TcpClients {
     }
     this.#perClient.set(client, ofClient + 1);
     const monotonic = () => this.#entropy.monotonic();
-    const options = { context: this.#context, exchange: this.#exchange, monotonic, family, words };
-    this.#connections.set(socket, new TcpConnection(socket, options));
+    const connection = new TcpConnection(socket, {
+      context: this.#context,
+      exchange: this.#exchange,
+      turns: this.#turns,
+      monotonic,
+      family,
+      words,
+    });
+    this.#connections.set(socket, connection);
     socket.on("close", () => this.#forget(socket, client));
     this.#sweepLater();
   }
