@@ -315,7 +315,7 @@ function makeRuleSet(making: Making, service: RuledService, residency: Residency
       : undefined;
   const small =
     classes.length <= limits.classesPerRuleSetMax && (setCount === 1 || ofClients !== undefined);
-  if (!small) reportSplit(making, service, classes);
+  if (!small) reportSplit(making, service, { classes, setCount });
   reportEmpty(making, service, classes);
   if (setCount > 1) reportNowhere(making, service, classes);
   const shared = shareColumns(making, service, small ? classOf : new Uint32Array(classOf.length));
@@ -407,7 +407,13 @@ function reportNowhere(
 }
 
 /** Too many classes: says which rule split most. */
-function reportSplit(making: Making, service: RuledService, classes: readonly ClassPlan[]): void {
+function reportSplit(
+  making: Making,
+  service: RuledService,
+  of: { readonly classes: readonly ClassPlan[]; readonly setCount: number },
+): void {
+  const { classes, setCount } = of;
+  const inSets = setCount === 1 ? "" : ` over ${setCount} residency sets`;
   const counts = service.rules.map((_, i) => classes.filter(({ rule }) => rule === i).length);
   const most = counts.indexOf(Math.max(...counts));
   const rule = service.rules[most];
@@ -415,7 +421,7 @@ function reportSplit(making: Making, service: RuledService, classes: readonly Cl
   reportError(making.findings, {
     code: "config.limit",
     path: rule?.path ?? service.path,
-    message: `${classes.length} classes of clients, of which \`${rule?.steerText ?? ""}\` makes ${counts[most]}`,
+    message: `${classes.length} classes of clients${inSets}, of which \`${rule?.steerText ?? ""}\` makes ${counts[most]}`,
     hint: `at most ${limits.classesPerRuleSetMax}: ${candidates}`,
   });
 }
