@@ -38,6 +38,8 @@ export const limits = {
   /** The prover: assertions, and decisions looked at for one assertion before it is undecided. */
   assertionsMax: 64,
   proveDecisionsMax: 500_000,
+  /** Whole decisions in random states with which a proof is checked. */
+  provePoints: 10_000,
   /** Locations, classes and scopes of all rule sets together. */
   ruleSetBytesMax: 512 * 1024 * 1024,
   /** Classes of all services together: cells of the first level of the table. */
@@ -108,6 +110,7 @@ export const limits = {
   dnsWorkerHungMs: 5000,
   /** From this many queries a second on, a worker lets some gather. */
   dnsGatherRateMin: 20_000,
+  dnsGatherMicroseconds: 100,
   dnsGatherMicrosecondsMax: 1000,
   /** Addresses listened on by workers. */
   dnsUdpAddressesMax: 256,

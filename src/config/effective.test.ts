@@ -135,6 +135,8 @@ test("effective() names what was not written, and nothing else", () => {
   assert.deepEqual(paths.filter((path) => !path.startsWith("services")).sort(), [
     "geo.database",
     "geo.overrides",
+    "listen.dnsGatherMicroseconds",
+    "listen.dnsWorkers",
     "listen.redirect",
     "trustedProxies",
     "zones.a.example.ns",

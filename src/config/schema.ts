@@ -389,6 +389,18 @@ const listenSchema = object({
   dns: anyNumberOf(socketAddress)
     .prefault(["127.0.0.1:5300"])
     .describe("Addresses for DNS, UDP and TCP."),
+  dnsWorkers: z
+    .union([z.literal("auto"), z.int().min(0).max(limits.dnsWorkersMax)])
+    .default("auto")
+    .describe(
+      "Threads that answer DNS over UDP, from the next start on. `auto`: one a core; 0: node:dgram.",
+    ),
+  dnsGatherMicroseconds: z
+    .int()
+    .min(0)
+    .max(limits.dnsGatherMicrosecondsMax)
+    .default(limits.dnsGatherMicroseconds)
+    .describe("How long a thread under load lets queries gather, to answer several at once."),
   redirect: anyNumberOf(socketAddress).prefault([]).describe("Addresses for the redirect front."),
   metrics: z
     .union([z.literal("off"), socketAddress])

@@ -176,8 +176,9 @@ function prefixOf(cidr: string) {
 }
 
 function compileListen({ listen }: Config): Listen {
-  const { dns, redirect, metrics } = listen;
-  return { dns, redirect, metrics: metrics === "off" ? "" : metrics };
+  const { dns, dnsWorkers, dnsGatherMicroseconds, redirect, metrics } = listen;
+  const page = metrics === "off" ? "" : metrics;
+  return { dns, dnsWorkers, dnsGatherMicroseconds, redirect, metrics: page };
 }
 
 function digests(

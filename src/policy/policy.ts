@@ -180,6 +180,9 @@ export interface RuleSet {
 /** Where the fronts listen: `127.0.0.1:5300` or `[::1]:53`; port 0 lets the system choose. */
 export interface Listen {
   readonly dns: readonly string[];
+  /** Threads of the DNS front for UDP; 0 for none. */
+  readonly dnsWorkers: "auto" | number;
+  readonly dnsGatherMicroseconds: number;
   readonly redirect: readonly string[];
   /** "" for nowhere. */
   readonly metrics: string;

@@ -156,7 +156,7 @@ export function policyOf(sketches: readonly ServiceSketch[]): Policy {
     v6: oneLeaf(4),
     locations: [unknownLocation],
     names: noNames,
-    listen: { dns: [], redirect: [], metrics: "" },
+    listen: { dns: [], dnsWorkers: 0, dnsGatherMicroseconds: 0, redirect: [], metrics: "" },
     trustedProxies: [],
   };
 }
