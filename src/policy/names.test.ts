@@ -474,3 +474,25 @@ test("findNode() and findEncloser() agree with a naive search, within probesMax"
     ),
   );
 });
+
+test("buildNameTable() lets no SVCB or HTTPS record lead past steering", () => {
+  const at = (type: number, hex: string) =>
+    problemsOf({
+      records: [record(`www TYPE${type} \\# ${hex.length / 2} ${hex}`)],
+      steered: [steered("www.example.com")],
+    });
+  const leading = {
+    ipv4hint: "00010000040004c0000201",
+    "ipv6hint behind alpn": `0001000001000302683200060010${"20010db8".padEnd(32, "0")}`,
+    "alias mode": "0000016100",
+    "another target": "0001016100",
+    "a cut parameter": "000100000100",
+    "a parameter over the end": "00010000010009026832",
+  };
+  for (const [what, hex] of Object.entries(leading)) {
+    for (const type of [64, 65]) {
+      assert.match(at(type, hex).join("\n"), /which is steered, hold addresses or another/, what);
+    }
+  }
+  for (const hex of ["000100", "00010000010003026832"]) assert.deepEqual(at(65, hex), []);
+});

@@ -16,6 +16,10 @@ import {
 } from "./zone-draft.ts";
 
 const addressTypes: ReadonlySet<number> = new Set([types.a, types.aaaa]);
+/** RFC 9460: SVCB and HTTPS, and the parameters that are addresses. */
+const serviceBindingTypes: ReadonlySet<number> = new Set([64, 65]);
+const ipv4Hint = 4;
+const ipv6Hint = 6;
 /**
  * What may stand at a delegation: itself, its DS, and addresses when a server has that very name.
  */
@@ -90,6 +94,15 @@ function checkSteered(draft: Draft, node: DraftNode): void {
       hint: "remove them, or write them as endpoints",
     });
   }
+  for (const rrset of node.rrsets.values()) {
+    if (!serviceBindingTypes.has(rrset.type) || !rrset.records.some(leadsElsewhere)) continue;
+    const what = `${formatType(rrset.type)} records of ${name}, which is steered`;
+    report(draft, rrset.written, {
+      code: "config.conflict",
+      message: `${what}, hold addresses or another target`,
+      hint: "leave out ipv4hint and ipv6hint, and write `.` as the target",
+    });
+  }
   if (!steered.cname) return;
   if (isApex(node)) {
     report(draft, steered.by, {
@@ -106,6 +119,25 @@ function checkSteered(draft: Draft, node: DraftNode): void {
       hint: "nothing may stand beside a CNAME; let the endpoints be resolved instead",
     });
   }
+}
+
+/**
+ * Clients of SVCB and HTTPS connect to what these say, whatever the addresses of the name are: to
+ * another target (RFC 9460 sections 2.4 and 2.5), or to the hints (section 7.3). So does
+ * what cannot be read: better refused than steered around.
+ */
+function leadsElsewhere(rdata: Uint8Array): boolean {
+  // Priority, then the target: the root stands for the owner itself, in service mode alone.
+  const alias = rdata[0] === 0 && rdata[1] === 0;
+  if (alias || rdata[2] !== 0) return true;
+  let at = 3;
+  while (at < rdata.length) {
+    if (at + 4 > rdata.length) return true;
+    const key = (rdata[at]! << 8) | rdata[at + 1]!;
+    if (key === ipv4Hint || key === ipv6Hint) return true;
+    at += 4 + ((rdata[at + 2]! << 8) | rdata[at + 3]!);
+  }
+  return at !== rdata.length;
 }
 
 /** RFC 1034 section 3.6.2: a CNAME stands alone, and once. */
