@@ -13,7 +13,7 @@ export const command: CliCommand = {
       .description(
         "Starts three regions (eu, us, ap) of two web servers each on loopback, and the real " +
           "server in front of them. Prints dig and curl commands to paste. Needs no root, account " +
-          "or key. Ends with Ctrl-C; nothing of it stays.",
+          "or key. Ends with Ctrl-C; no process of it stays.",
       )
       .addOption(
         new Option("--script <name>", "play a narrated tour that checks itself").choices(
