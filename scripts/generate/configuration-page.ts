@@ -146,7 +146,7 @@ const head = `${generatedNote}
 
 \`\`\`yaml
 version: 1
-zone: gslb.example.com
+zones: {gslb.example.com: {ns: [ns1.example.com, ns2.example.com]}}
 regions:
   fra: {at: FRA, in: EU}
   iad: {at: IAD, in: US}
@@ -160,7 +160,7 @@ services:
 \`\`\`
 
 One YAML 1.2 file, or a folder: all its \`*.yaml\` and \`*.yml\` in the order of their names, as if they were one. The entries of \`regions\`, \`services\` and
-\`zones\` may be spread over the files; every other key stands in one of them. Anchors and aliases work, merge keys (\`<<\`) do not.
+\`zones\` may be spread over the files, \`version\` may stand in each; every other key stands in one of them. Anchors and aliases work, merge keys (\`<<\`) do not.
 
 \`rhumb check -c FILE\` reports every mistake with its line and what to do ([errors.md](errors.md)); \`rhumb check --effective\` prints every value in
 effect. For an editor, \`# yaml-language-server: $schema=.../schema/rhumb.schema.json\` on the first line brings completion. [examples/](../examples/) has
