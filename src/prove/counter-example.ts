@@ -66,9 +66,12 @@ export function counterExample(
     changes: at.changes.reduce((sum, { state }) => sum + state.cost, 0),
     options,
     command: words.map(shellWord).join(" "),
-    sentence: at.sentence,
+    sentence: client === "" && at.classIndex > 0 ? `${at.sentence} (${borderClass})` : at.sentence,
   };
 }
+
+/** With `residency.clients`: the command then shows the state, for other clients. */
+const borderClass = "clients whose prefix lies in several places, which --client has to name";
 
 /** Writes the state to a World in which all is as on a good day. */
 export function applyChanges(policy: Policy, world: World, changes: readonly PoolChange[]): void {

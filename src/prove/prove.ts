@@ -5,13 +5,16 @@
  * is written here is which states there are and what must be true of a decision. docs/prove.md.
  */
 import type { Claim } from "../config/assertions.ts";
+import { simulatedEntropy } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
 import type { Policy, PoolIndex, ServiceIndex } from "../policy/policy.ts";
+import { decide } from "../steer/decide.ts";
 import { attempt } from "../steer/plan-shares.ts";
 import type { World } from "../world/world.ts";
 import type { Claims, PlacedAssertion } from "./claims.ts";
 import { type CounterExample, changesOf, counterExample } from "./counter-example.ts";
 import { goodDayWorld } from "./good-day.ts";
+import { type DecideFunction, findBadPoint } from "./points.ts";
 import { anyRamp, PoolDomains } from "./pool-states.ts";
 import { inside, proveServe } from "./serve.ts";
 import { greatestShare, proveShare, type ShareFound, triedRamps } from "./share.ts";
@@ -25,6 +28,10 @@ export interface ProveOptions {
   readonly attempt?: AttemptFunction;
   /** For one assertion. */
   readonly decisionsMax?: number;
+  /** Whole decisions looked at in random states, for each assertion on who may serve. */
+  readonly points?: number;
+  /** As `attempt`. */
+  readonly decide?: DecideFunction;
 }
 
 export interface Verdict {
@@ -71,6 +78,8 @@ interface Known {
   readonly outcome: Found["outcome"];
 }
 
+const noLivingAnswer = "there is no answer, or one of endpoints that are down";
+
 interface Member {
   readonly service: ServiceIndex;
   readonly classIndex: number;
@@ -93,6 +102,8 @@ class Prover {
   readonly #assertion: PlacedAssertion;
   readonly #attempt: AttemptFunction;
   readonly #decisionsMax: number;
+  readonly #points: number;
+  readonly #decide: DecideFunction;
   readonly #world: World;
   readonly #domains: PoolDomains;
   readonly #known = new Map<string, Known>();
@@ -110,6 +121,8 @@ class Prover {
     this.#assertion = assertion;
     this.#attempt = options.attempt ?? attempt;
     this.#decisionsMax = options.decisionsMax ?? limits.proveDecisionsMax;
+    this.#points = options.points ?? limits.provePoints;
+    this.#decide = options.decide ?? decide;
     this.#world = goodDayWorld(policy);
     const ramps = this.#claim().kind === "share" ? triedRamps : anyRamp;
     this.#domains = new PoolDomains(policy, this.#world, ramps);
@@ -133,6 +146,11 @@ class Prover {
       const cut = this.#cutShort ? "there may be a smaller counter-example" : "";
       return this.#made("violated", joined(cut, this.#detail()), smallest);
     }
+    const bad = this.#badPoint(claim);
+    if (bad !== undefined) {
+      const detail = "decide() does what its parts do not: a fault of Rhumb, please report it";
+      return this.#made("violated", detail, bad);
+    }
     if (undecided === 0) return this.#made("proved", this.#detail());
     const why =
       this.#decisions >= this.#decisionsMax
@@ -143,6 +161,28 @@ class Prover {
 
   #claim(): Claim {
     return this.#assertion.assertion.claim;
+  }
+
+  #badPoint(claim: Exclude<Claim, { readonly kind: "ttl" }>): CounterExample | undefined {
+    if (claim.kind === "serve" || claim.kind === "share" || this.#points === 0) return undefined;
+    const { services: named } = this.#assertion.assertion;
+    const services = this.#policy.services.flatMap(({ name }, index) =>
+      named === undefined || named.includes(name) ? [index as ServiceIndex] : [],
+    );
+    // The same states for the same policy: a verdict does not change by itself.
+    const chance = simulatedEntropy(Number.parseInt(this.#policy.digest.slice(0, 8), 16) || 1);
+    const found = findBadPoint(this.#policy, {
+      claim,
+      services,
+      residency: (index) => this.#residency(index),
+      decide: this.#decide,
+      points: this.#points,
+      draw: () => chance.draw32(),
+    });
+    if (found === undefined) return undefined;
+    const sentence =
+      claim.kind === "residency" ? "an answer leaves the residency set" : noLivingAnswer;
+    return counterExample(this.#policy, { ...found, sentence });
   }
 
   #serviceKey(index: ServiceIndex): string {
@@ -310,7 +350,7 @@ class Prover {
         return `${claim.of} gets more than ${most} of ${limits.shareTotal}`;
       }
       default:
-        return "there is no answer, or one of endpoints that are down";
+        return noLivingAnswer;
     }
   }
 

@@ -28,7 +28,7 @@ export interface Subject {
   readonly domains: readonly PoolDomain[];
   /** Equal numbers: one region. */
   readonly regions: readonly number[];
-  /** Outside what the service's residency says, as the operator wrote it. */
+  /** Outside what the service's residency says, as the operator wrote it, or the class's set. */
   readonly outside: readonly boolean[];
   /** In the plan with a weight, and inside: what "allowed to serve" means. */
   readonly mayServe: readonly boolean[];
@@ -68,7 +68,11 @@ export function subjectOf(policy: Policy, input: SubjectInput): Subject {
   const pools = order.map((old) => (service.firstPool + old) as PoolIndex);
   const domains = pools.map((pool) => input.domains.of(pool, service.fallback));
   const regions = regionsOf(policy, pools);
-  const outside = pools.map((pool) => isOutside(policy, pool, input.residency));
+  // The class's own set, of `residency.clients`, is the policy's; `only` is read anew.
+  const outside = pools.map(
+    (pool, now) =>
+      isOutside(policy, pool, input.residency) || original.allowed[order[now] ?? -1] !== true,
+  );
   const plan = renumber(original.plan, at, input.weights);
   const named = new Set(serving(plan));
   const mayServe = pools.map((_, now) => named.has(now as PoolOrdinal) && outside[now] !== true);
@@ -136,7 +140,7 @@ function renumber(
 }
 
 /** Pools of the plan that are not below a weight of 0. */
-function serving(plan: Plan): readonly PoolOrdinal[] {
+export function serving(plan: Plan): readonly PoolOrdinal[] {
   if (plan.kind === "pool") return [plan.pool];
   return plan.children.flatMap((child, i) =>
     plan.kind === "split" && plan.weights[i] === 0 ? [] : serving(child),

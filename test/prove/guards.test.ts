@@ -5,10 +5,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Claim } from "../../src/config/assertions.ts";
-import type { Fallback, PoolOrdinal, ServiceIndex } from "../../src/policy/policy.ts";
+import type {
+  EndpointIndex,
+  Fallback,
+  PoolOrdinal,
+  ServiceIndex,
+} from "../../src/policy/policy.ts";
+import type { DecideFunction as DecideInFull } from "../../src/prove/points.ts";
 import { prove } from "../../src/prove/prove.ts";
 import type { AttemptFunction } from "../../src/prove/support.ts";
 import { levels, poolRow, serviceCarry } from "../../src/steer/carry.ts";
+import { decide } from "../../src/steer/decide.ts";
 import { type Asked, attempt, planShares } from "../../src/steer/plan-shares.ts";
 import { first, policyOf, pool } from "../support/steer-fixture.ts";
 import { type DecideFunction, enumerate, type SmallCase } from "./brute-force.ts";
@@ -120,3 +127,22 @@ for (const [guard, fallback, changes] of expected) {
     assert.match(found?.sentence ?? "", /to us/);
   });
 }
+
+test("prove() finds in whole decisions what is wrong between their parts", () => {
+  const small = guarded("serve-all");
+  // Names the endpoint outside beside the others, as a broken k-of-n would.
+  const broken: DecideInFull = (policy, world, service, classIndex, seen) => {
+    const made = decide(policy, world, service, classIndex, seen);
+    if (!made.reasons.some(({ code }) => code === "fallback.serve-all")) return made;
+    const answers = made.answers.map(({ endpoints, share }) => {
+      return { endpoints: [...endpoints, 2 as EndpointIndex], share };
+    });
+    return { ...made, answers };
+  };
+  const options = { decide: broken, points: 2000 };
+  const [made] = prove(small.policy, small.claims(residency), options).verdicts;
+  assert.equal(made?.outcome, "violated");
+  assert.match(made.detail, /a fault of Rhumb/);
+  assert.equal(made.counterExample?.changes, 2);
+  assert.equal(prove(small.policy, small.claims(residency), { points: 2000 }).outcome, "proved");
+});
