@@ -265,7 +265,7 @@ export const mistakes: readonly Mistake[] = [
   {
     id: "condition on a later word",
     find: 'when: continent == "AS"',
-    write: "when: window == \"night\" #!",
+    write: 'when: window == "night" #!',
     code: "config.unsupported",
   },
   {
