@@ -38,6 +38,8 @@ export const limits = {
   /** The prover: assertions, and decisions looked at for one assertion before it is undecided. */
   assertionsMax: 64,
   proveDecisionsMax: 500_000,
+  /** All assertions of a revision together, when it is applied or checked. */
+  proveApplyDecisionsMax: 500_000,
   /** Whole decisions in random states with which a proof is checked. */
   provePoints: 10_000,
   /** Locations, classes and scopes of all rule sets together. */

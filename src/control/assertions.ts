@@ -4,6 +4,7 @@
  * undecided is a warning always.
  */
 import type { Problem } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Claims } from "../prove/claims.ts";
 import { commandFor } from "../prove/counter-example.ts";
@@ -14,7 +15,11 @@ export function assertionProblems(
   claims: Claims,
   as: { readonly violated: Problem["severity"]; readonly source: string },
 ): readonly Problem[] {
-  return prove(policy, claims).verdicts.flatMap((verdict) => {
+  // Together within the time that control may be busy; `rhumb prove` takes more.
+  const count = Math.max(1, claims.assertions.length);
+  const decisionsMax = Math.floor(limits.proveApplyDecisionsMax / count);
+  const points = Math.floor(limits.provePoints / count);
+  return prove(policy, claims, { decisionsMax, points }).verdicts.flatMap((verdict) => {
     if (verdict.outcome === "proved") return [];
     const severity = verdict.outcome === "violated" ? as.violated : "warning";
     return [problemOf(verdict, severity, as.source)];
@@ -27,7 +32,7 @@ function problemOf(verdict: Verdict, severity: Problem["severity"], source: stri
   const base = { severity, path, ...(place === undefined ? {} : { place }) };
   if (counterExample === undefined) {
     const message = `\`${text}\` is neither proved nor refuted: ${detail}`;
-    const hint = `after ${decisions} decisions; name fewer \`services\`, or assert less`;
+    const hint = `after ${decisions} decisions; \`rhumb prove --decisions\` takes more of them`;
     return { ...base, code: "assert.undecided", message, hint };
   }
   const { service, sentence } = counterExample;

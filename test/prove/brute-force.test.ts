@@ -11,7 +11,7 @@ import { goodDayWorld } from "../../src/prove/good-day.ts";
 import { prove } from "../../src/prove/prove.ts";
 import { enumerate, type SmallCase, smallCase, violates } from "./brute-force.ts";
 
-const cases = 60;
+const cases = 120;
 
 const claims: readonly Claim[] = [
   { kind: "residency" },
