@@ -8,7 +8,7 @@ import type { Policy } from "../policy/policy.ts";
 import { type Column, endpointColumns } from "./columns.ts";
 import { Draft } from "./draft.ts";
 import { factsOf } from "./facts.ts";
-import { initialWorld } from "./initial.ts";
+import { initialWorld, verdictBeforeProbes } from "./initial.ts";
 import { applyOverrides } from "./override.ts";
 import { refreshTtls } from "./ttl.ts";
 import { recountUsable } from "./usable.ts";
@@ -26,9 +26,10 @@ export function carry(oldPolicy: Policy, oldWorld: World, newPolicy: Policy, now
     const addresses = oldWorld.resolved.get(from);
     if (addresses !== undefined) resolved.set(to, addresses);
     // Identity covers the monitor, so this is only a guard: no monitor, no verdict of one.
-    const disabled = newPolicy.endpoints[to]!.monitor === -1;
-    if (disabled) fresh.endpoints.verdict[to] = verdict.disabled;
-    else if (fresh.endpoints.verdict[to] === verdict.disabled) {
+    const endpoint = newPolicy.endpoints[to]!;
+    if (endpoint.monitor === -1) {
+      fresh.endpoints.verdict[to] = verdictBeforeProbes(endpoint, addresses);
+    } else if (fresh.endpoints.verdict[to] === verdict.disabled) {
       fresh.endpoints.verdict[to] = verdict.unknown;
     }
   });

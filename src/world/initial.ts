@@ -2,17 +2,28 @@
  * The World before anything is known: every monitored endpoint unknown, nothing forced, manual
  * standbys inactive. Called at a first start and by carry.ts for what a new revision brings.
  */
-import type { Policy } from "../policy/policy.ts";
+import type { Endpoint, Policy } from "../policy/policy.ts";
 import { endpointColumns, newColumns, poolColumns, serviceColumns } from "./columns.ts";
 import { Draft } from "./draft.ts";
 import { refreshTtls } from "./ttl.ts";
 import { recountUsable } from "./usable.ts";
-import { verdict, type World } from "./world.ts";
+import { type Resolved, type Verdict, verdict, type World } from "./world.ts";
+
+/**
+ * Without a monitor an endpoint counts as up, once it has an address: a host name that was never
+ * resolved is not known to be anywhere.
+ */
+export function verdictBeforeProbes(endpoint: Endpoint, resolved: Resolved | undefined): Verdict {
+  if (endpoint.monitor !== -1) return verdict.unknown;
+  if (endpoint.host === "" || endpoint.cname) return verdict.disabled;
+  const known = resolved !== undefined && resolved.ipv4.length + resolved.ipv6.length > 0;
+  return known ? verdict.disabled : verdict.unknown;
+}
 
 export function initialWorld(policy: Policy, nowMs: number): World {
   const endpoints = newColumns(endpointColumns, policy.endpoints.length);
   policy.endpoints.forEach((endpoint, index) => {
-    if (endpoint.monitor === -1) endpoints.verdict[index] = verdict.disabled;
+    endpoints.verdict[index] = verdictBeforeProbes(endpoint, undefined);
   });
   const pools = newColumns(poolColumns, policy.pools.length);
   policy.pools.forEach((pool, index) => {

@@ -445,3 +445,34 @@ test("step() takes time backwards or far ahead without harm", () => {
   assert.equal(year.world.endpoints.verdict[0], verdict.unknown);
   assert.equal(year.transitions.length, 1);
 });
+
+test("step() takes an unchecked host name for usable from its first address on", () => {
+  const endpoints = policy.endpoints.map((endpoint, row) =>
+    row === 6 ? { ...endpoint, host: "lb.example.net", ipv4: new Uint8Array() } : endpoint,
+  );
+  const hosted = { ...policy, endpoints };
+  const world = initialWorld(hosted, startMs);
+  assert.equal(world.endpoints.verdict[6], verdict.unknown);
+  assert.equal(world.endpoints.verdict[7], verdict.disabled);
+  const resolve = (from: World, addresses: readonly Uint8Array[]): World =>
+    step(
+      hosted,
+      from,
+      [
+        {
+          kind: "resolved",
+          policyDigest: hosted.digest,
+          endpoint: 6 as EndpointIndex,
+          at: startMs,
+          resolved: { ipv4: addresses, ipv6: [], resolvedAt: startMs, staleReason: "" },
+        },
+      ],
+      startMs + 1000,
+    ).world;
+  const empty = resolve(world, []);
+  assert.equal(empty.endpoints.verdict[6], verdict.unknown);
+  const known = resolve(empty, [Uint8Array.of(192, 0, 2, 1)]);
+  assert.equal(known.endpoints.verdict[6], verdict.disabled);
+  assert.equal(known.endpoints.lastGood[6], 1);
+  assert.equal(known.services.usable[1], (world.services.usable[1] ?? 0) + 1);
+});

@@ -11,11 +11,12 @@ import { Draft } from "./draft.ts";
 import type { OverrideChange, RefusedEvent, StepResult, WorldEvent } from "./event.ts";
 import { failureIndex } from "./failures.ts";
 import { applyResult, nextOrderedAt, nextRampAt, settle } from "./health.ts";
+import { verdictBeforeProbes } from "./initial.ts";
 import { applyOverrides, refuseOverride, withOverride } from "./override.ts";
 import { Schedule } from "./schedule.ts";
 import { refreshTtls } from "./ttl.ts";
 import { noteUsable } from "./usable.ts";
-import type { Override, Resolved, World } from "./world.ts";
+import { type Override, type Resolved, verdict, type World } from "./world.ts";
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -123,6 +124,14 @@ function applyEvent(run: Run, event: WorldEvent, index: number): void {
   } else if (event.kind === "resolved") {
     const changed = !sameAddresses(draft.resolved.get(row), event.resolved);
     draft.setResolved(row, event.resolved, { changed });
+    const endpoint = draft.policy.endpoints[row]!;
+    // An endpoint without a monitor can serve from its first address on, and keeps the last one.
+    if (endpoint.monitor === -1 && draft.endpoints.verdict[row] === verdict.unknown) {
+      draft.own("verdict")[row] = verdictBeforeProbes(endpoint, event.resolved);
+      draft.touchedEndpoints.add(row);
+      draft.staleTtl.add(draft.facts.serviceOfEndpoint[row]!);
+      noteUsable(draft, row);
+    }
   } else {
     const flag = event.on ? 1 : 0;
     if (draft.endpoints.quarantined[row] === flag) return;

@@ -180,8 +180,11 @@ test("answer() gives every address of a host-name endpoint, each once", () => {
   assert.deepEqual(lines(made, "www.example.com", "AAAA").slice(1), [
     "an www.example.com. 30 AAAA 2001:db8::9",
   ]);
+  resolved.set(0, { ipv4: [address(1)], ipv6: [], resolvedAt: 0, staleReason: "" });
+  assert.deepEqual(lines(made, "www.example.com", "AAAA"), ["NOERROR aa rd", soa(30)]);
+  // Never resolved at all: not "no such record", which resolvers would keep.
   resolved.clear();
-  assert.deepEqual(lines(made, "www.example.com"), ["NOERROR aa rd", soa(30)]);
+  assert.deepEqual(lines(made, "www.example.com"), ["SERVFAIL rd"]);
 });
 
 test("answer() bounds the addresses of an answer, and sets TC when they do not fit", () => {

@@ -23,6 +23,7 @@ export const extendedErrors = {
   queryClass: extendedError(codes.notSupported, "only class IN is served"),
   noSubnet: extendedError(codes.other, "the client's address is needed (EDNS client subnet)"),
   noEndpoint: extendedError(codes.other, "no endpoint may serve this client"),
+  noAddress: extendedError(codes.other, "the endpoint's host name was never resolved"),
   serveAll: extendedError(codes.other, "fallback: nothing is known to be healthy"),
   lastGood: extendedError(codes.other, "fallback: the last good endpoints"),
   fixed: extendedError(codes.other, "fallback: the fixed answer"),

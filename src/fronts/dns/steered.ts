@@ -40,17 +40,11 @@ export function answerSteered(context: AnswerContext, service: ServiceIndex): nu
     serviceOf(context, service).withoutEcs === "refuse" &&
     !(subnet.present && subnet.source > 0)
   ) {
-    counters.outcomes.add(outcomes.refused, 1);
-    context.error = extendedErrors.noSubnet;
-    response.authoritative = false;
-    return rcodes.servFail;
+    return refuseSteered(context, extendedErrors.noSubnet);
   }
   const key = readClient(context, service);
   if (!pick(table, service, classified.classIndex, key, picked)) {
-    counters.outcomes.add(outcomes.refused, 1);
-    context.error = extendedErrors.noEndpoint;
-    response.authoritative = false;
-    return rcodes.servFail;
+    return refuseSteered(context, extendedErrors.noEndpoint);
   }
   const attempt = table.columns[service]!.attempts[classified.classIndex]!;
   context.error ??= errorOfAttempt[attempt];
@@ -62,9 +56,38 @@ export function answerSteered(context: AnswerContext, service: ServiceIndex): nu
     return answerCname(context, endpoint, ttlSeconds);
   }
   if (query.qtype !== types.a && query.qtype !== types.aaaa) return noSteeredData;
-  if (!writeAddresses(context, service, ttlSeconds)) return noSteeredData;
+  if (!writeAddresses(context, service, ttlSeconds)) {
+    return isNowhere(context) ? refuseSteered(context, extendedErrors.noAddress) : noSteeredData;
+  }
   count(context);
   return rcodes.noError;
+}
+
+/** docs/decisions/0013: SERVFAIL, which a resolver holds against no other name and not for long. */
+function refuseSteered(context: AnswerContext, error: ExtendedError): number {
+  context.counters.outcomes.add(outcomes.refused, 1);
+  context.error = error;
+  context.response.authoritative = false;
+  return rcodes.servFail;
+}
+
+/**
+ * No endpoint of the pool has an address of either family: host names that were never resolved.
+ * "There is no such record" would be a lie that resolvers keep.
+ */
+function isNowhere({ snapshot, picked, endpoints }: AnswerContext): boolean {
+  const { table, world } = snapshot;
+  const pool = picked.pool as PoolIndex;
+  let endpoint = picked.endpoint as EndpointIndex;
+  for (let k = table.endpointCount[pool]!; k > 0; k--) {
+    const kind = endpoints.kinds[endpoint]!;
+    if ((kind & (endpointKinds.ipv4 | endpointKinds.ipv6)) !== 0) return false;
+    const resolved = world.resolved.get(endpoint);
+    if (resolved !== undefined && resolved.ipv4.length + resolved.ipv6.length > 0) return false;
+    endpoint = nextEndpoint(table, pool, endpoint);
+    if (endpoint === picked.endpoint) break;
+  }
+  return true;
 }
 
 function count({ counters, error }: AnswerContext): void {
