@@ -12,6 +12,7 @@ import { overlay } from "../geo/overlay.ts";
 import { parsePrefix } from "../lib/ip.ts";
 import { sha256 } from "../lib/sha256.ts";
 import { compilePlaces, compileRuleSets, type RuledService } from "./compile-classes.ts";
+import { checkHosts } from "./compile-hosts.ts";
 import { compileModel, type Model } from "./compile-model.ts";
 import { compileNames } from "./compile-names.ts";
 import { type Findings, type PlaceOf, reportWarning } from "./compile-problems.ts";
@@ -35,6 +36,7 @@ export function compile(
   const { problems } = findings;
   const model = compileModel(config, findings);
   const names = compileNames(config, { drafts: model.drafts, findings });
+  if (names !== undefined) checkHosts(names, model.drafts, findings);
   const jurisdictions = readJurisdictions(config, findings);
   const ruled = compileRules(model, findings, jurisdictions);
   if (ruled === undefined) return { ok: false, problems: ordered(problems) };
