@@ -1,9 +1,9 @@
 /**
  * `npm run bench -- [NAME...] [--json] [--against FILE]`: runs benchmarks, each in a process of its
  * own. A benchmark is a program bench/AREA/NAME.ts, mirroring src/AREA/NAME.ts, that prints one
- * JSON object: `{"results":[{"name":"...","value":1.5,"unit":"ns/op"}, ...]}`. NAME selects by area
- * or name. `--json` prints all with the machine they ran on; keep that, and `--against` compares to
- * it.
+ * JSON object: `{"results":[{"name":"...","value":1.5,"unit":"ns/op"}, ...]}`, with a `summary` if
+ * it has figures that belong together. NAME selects by area or name. `--json` prints all in one
+ * line with the machine they ran on; keep that, and `--against` compares to it.
  */
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
@@ -19,6 +19,7 @@ interface Result {
 interface Run {
   readonly benchmark: string;
   readonly results: readonly Result[];
+  readonly summary?: Readonly<Record<string, unknown>>;
 }
 interface Report {
   readonly commit: string;
@@ -57,8 +58,8 @@ function runOne(benchmark: string): Run {
     console.error(`bench/${benchmark}.ts ended with ${child.status ?? child.signal}`);
     process.exit(1);
   }
-  const { results }: { results: readonly Result[] } = JSON.parse(child.stdout);
-  return { benchmark, results };
+  const made: Omit<Run, "benchmark"> = JSON.parse(child.stdout);
+  return { benchmark, ...made };
 }
 
 const git = spawnSync("git", ["describe", "--always", "--dirty"], { cwd: root, encoding: "utf8" });
@@ -83,8 +84,10 @@ function printText(current: Report, earlier: Report | undefined): void {
   }
 }
 
-if (options.json === true) console.log(JSON.stringify(report, null, 2));
-else {
+if (options.json === true) {
+  const summaries = report.runs.map(({ summary }) => summary);
+  console.log(JSON.stringify(Object.assign({ ...report }, ...summaries)));
+} else {
   const earlier = options.against;
   printText(report, earlier === undefined ? undefined : JSON.parse(readFileSync(earlier, "utf8")));
 }
