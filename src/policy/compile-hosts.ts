@@ -48,7 +48,7 @@ export function checkHosts(
   for (const handover of handovers) checkHandover(handover, { drafts, handovers, findings });
 }
 
-/** The service that steers a name, static CNAMEs of these zones followed; undefined if none does. */
+/** The service that steers a name, static CNAMEs of these zones followed; undefined: none. */
 function steeredBy(names: NameTable, host: string): number | undefined {
   const name = parseName(host);
   if (!name.ok) return undefined;

@@ -132,6 +132,15 @@ export function findAnswering(table: NameTable, query: NameQuery): number {
   return query.encloserAt === 0 ? node : table.nodes.wildcard[node]!;
 }
 
+/** Does one of these zones hold the name, whether or not it exists there? */
+export function holdsName(table: NameTable, host: string): boolean {
+  const name = parseName(host);
+  if (!name.ok) return false;
+  const query = createNameQuery();
+  loadName(query, name.value, 0);
+  return findEncloser(table, query, 0) >= 0;
+}
+
 /** The service that a host name is steered by, for commands and for tests; undefined if none. */
 export function findService(table: NameTable, host: string): ServiceIndex | undefined {
   const name = parseName(host);

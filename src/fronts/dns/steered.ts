@@ -33,7 +33,7 @@ const errorOfAttempt: readonly (ExtendedError | undefined)[] = attemptNames.map(
 
 /** An rcode, `follow` with the target in `query.name`, or `noSteeredData`. */
 export function answerSteered(context: AnswerContext, service: ServiceIndex): number {
-  const { snapshot, picked, classified, counters, response, query } = context;
+  const { snapshot, picked, classified, query } = context;
   const { table } = snapshot;
   const { subnet } = query;
   if (

@@ -2,6 +2,8 @@
  * Host names as a request writes them, and which service they mean. Names come from configuration;
  * what a client writes is only ever compared, never repeated. Called by redirect.ts.
  */
+import { findService, holdsName } from "../../policy/name-lookup.ts";
+import type { NameTable } from "../../policy/name-table.ts";
 import type { Service, ServiceIndex } from "../../policy/policy.ts";
 
 export interface Authority {
@@ -42,10 +44,16 @@ export function indexHosts(services: readonly Service[]): HostIndex {
 }
 
 /**
- * The service of a host: its own name, else the wildcard of the nearest name above it. A name that
- * exists hides the wildcards above it from all below (RFC 4592 section 3.3.1), as on the DNS front.
+ * The service of a host. In a zone of ours the zone says, so that this front and DNS agree on
+ * wildcards, empty non-terminals and static records (RFC 4592 section 3.3.1). Elsewhere: its own
+ * name, else the wildcard of the nearest name above it.
  */
-export function findHost(index: HostIndex, host: string): ServiceIndex | undefined {
+export function findHost(
+  index: HostIndex,
+  names: NameTable,
+  host: string,
+): ServiceIndex | undefined {
+  if (holdsName(names, host)) return findService(names, host);
   const own = index.exact.get(host);
   if (own !== undefined) return own;
   let dot = host.indexOf(".");

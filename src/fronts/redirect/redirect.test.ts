@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { zonesFrom } from "../../../test/support/dns-front.ts";
 import { redirectPolicy, snapshotOf } from "../../../test/support/redirect-fixture.ts";
 import type { EndpointSketch } from "../../../test/support/steer-fixture.ts";
 import { findHost, indexHosts, parseAuthority } from "./authority.ts";
@@ -304,7 +305,8 @@ test("parseAuthority() and findHost() take what RFC 3986 and RFC 4592 allow", ()
   for (const text of ["", ".", ":80", "a:b", "a:1:2", "[::1", "::1", "a b", "a,b", "ä.example"]) {
     assert.equal(parseAuthority(text), undefined, text);
   }
-  const [service] = redirectPolicy().services;
+  const { services, names } = redirectPolicy();
+  const [service] = services;
   const index = indexHosts([
     { ...service!, names: ["*.example.com"] },
     { ...service!, names: ["b.example.com", "*.c.example.com"] },
@@ -319,5 +321,27 @@ test("parseAuthority() and findHost() take what RFC 3986 and RFC 4592 allow", ()
     ["c.example.com", 0],
     ["com", undefined],
   ];
-  for (const [host, expected] of cases) assert.equal(findHost(index, host), expected, host);
+  for (const [host, expected] of cases) assert.equal(findHost(index, names, host), expected, host);
+});
+
+test("findHost() goes by the zone where there is one, as DNS does", () => {
+  const names = zonesFrom(`
+    $ORIGIN example.com
+    *.w STEERED 0
+    b.a.w STEERED 0
+    t.w TXT static
+  `);
+  const [service] = redirectPolicy().services;
+  const index = indexHosts([{ ...service!, names: ["*.w.example.com", "b.a.w.example.com"] }]);
+  const cases: readonly (readonly [string, number | undefined])[] = [
+    ["zz.w.example.com", 0],
+    ["b.a.w.example.com", 0],
+    // Static records, what lies below them, and an empty non-terminal with what lies below it.
+    ["t.w.example.com", undefined],
+    ["q.t.w.example.com", undefined],
+    ["a.w.example.com", undefined],
+    ["z.a.w.example.com", undefined],
+    ["w.example.com", undefined],
+  ];
+  for (const [host, expected] of cases) assert.equal(findHost(index, names, host), expected, host);
 });

@@ -148,7 +148,7 @@ export function redirect(context: RedirectContext, request: RequestFacts): Respo
   if (request.hosts.length > 1) return badRequest("more than one Host");
   const authority = parseAuthority(target.authority ?? request.hosts[0] ?? "");
   if (authority === undefined) return badRequest("the host is not one");
-  const index = findHost(context.hosts, authority.host);
+  const index = findHost(context.hosts, context.snapshot.policy.names, authority.host);
   const service = index === undefined ? undefined : context.snapshot.policy.services[index];
   if (index === undefined || service === undefined || service.redirect === "") {
     return failure("unknown-host", 404, "no service is redirected for this host");
@@ -223,7 +223,7 @@ function setClient(client: Client, address: Address | undefined): void {
 function leadsBack(context: RedirectContext, asked: Authority, origin: Origin): boolean {
   const { host, port } = origin.authority;
   if (effectivePort(port) !== effectivePort(asked.port)) return false;
-  const index = findHost(context.hosts, host);
+  const index = findHost(context.hosts, context.snapshot.policy.names, host);
   return index !== undefined && context.snapshot.policy.services[index]!.redirect !== "";
 }
 
