@@ -1,6 +1,6 @@
 /**
  * The C library by FFI (koffi), for what node:dgram has no words for: batches of datagrams, socket
- * options, memory outside the JS heap. Called by fronts/dns/batch-socket.ts alone. Every call is
+ * options, memory outside the JS heap. Called by the UDP workers of fronts/dns. Every call is
  * synchronous and blocks its thread. `openLibc` returns undefined where there is no koffi, no Linux
  * or no 64-bit little-endian machine, and the caller falls back to node:dgram.
  *
