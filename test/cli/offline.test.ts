@@ -246,7 +246,8 @@ test("completion fish and zsh name every command", async () => {
   for (const shell of ["fish", "zsh"]) {
     const { code, out } = await rhumb(["completion", shell]);
     assert.equal(code, 0);
-    for (const path of commands) assert.ok(out.includes(path.at(-1) ?? ""), `${shell} ${path.join(" ")}`);
+    for (const path of commands)
+      assert.ok(out.includes(path.at(-1) ?? ""), `${shell} ${path.join(" ")}`);
   }
 });
 
