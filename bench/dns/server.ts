@@ -50,7 +50,7 @@ function writeQueries(folder: string): string {
       else high = middle;
     }
     const name = draw() < 0.1 ? `none${low}.${zone}` : `s${low}.${zone}`;
-    return `${[...name].map((c) => (draw() < 0.5 ? c.toUpperCase() : c)).join("")} A`;
+    return `${Array.from(name, (c) => (draw() < 0.5 ? c.toUpperCase() : c)).join("")} A`;
   });
   const file = join(folder, "queries");
   writeFileSync(file, `${lines.join("\n")}\n`);
@@ -200,6 +200,7 @@ try {
   console.log(JSON.stringify({ results, summary: { ...summary, ...conditions } }));
 } finally {
   for (const child of children) child.kill();
-  await Promise.all(children.map((child) => child.exitCode ?? once(child, "close")));
+  const running = children.filter((child) => child.exitCode === null && child.signalCode === null);
+  await Promise.all(running.map((child) => once(child, "close")));
   if (readdirSync(folder).length > 0) rmSync(folder, { recursive: true, force: true });
 }
