@@ -10,7 +10,7 @@ import { deserialize, serialize } from "node:v8";
 import { limits } from "../limits.ts";
 import type { Geography, Leaves } from "./geography.ts";
 
-const magic = "rhumb geography 1\n";
+const magic = "rhumb geography 2\n";
 const suffix = ".geography";
 const checksumBytes = 32;
 
