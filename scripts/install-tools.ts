@@ -22,7 +22,7 @@ export interface Machine {
 /** The commands to run, in order; none when nothing is missing or it is not ours to install. */
 export function installCommands(machine: Machine): readonly (readonly string[])[] {
   if (machine.missing.length === 0 || !machine.isRoot || !machine.isDebian) return [];
-  const packages = [...new Set(machine.missing.map((tool) => debianPackages[tool]))];
+  const packages = [...new Set(machine.missing.flatMap((tool) => debianPackages[tool].split(" ")))];
   return [
     ["apt-get", "update", "-q"],
     ["apt-get", "install", "-q", "-y", "--no-install-recommends", ...packages],

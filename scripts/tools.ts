@@ -5,11 +5,13 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** Program -> Debian package. */
+/** Program -> Debian package, or packages. */
 export const debianPackages = {
   dig: "bind9-dnsutils",
   kdig: "knot-dnsutils",
   knotd: "knot",
+  // The rivals of the DNS benchmark: gdnsd, and Knot with its geography module.
+  gdnsd: "gdnsd knot-module-geoip",
   drill: "ldnsutils",
   dnsperf: "dnsperf",
   haproxy: "haproxy",
@@ -52,6 +54,8 @@ export function missingTools(): readonly Tool[] {
 export function missingToolsMessage(): string {
   const missing = missingTools();
   if (missing.length === 0) return "";
-  const packages = [...new Set(missing.map((tool) => debianPackages[tool]))].join(" ");
+  const packages = [...new Set(missing.flatMap((tool) => debianPackages[tool].split(" ")))].join(
+    " ",
+  );
   return `missing: ${missing.join(", ")}. On Debian: apt-get install ${packages}`;
 }
