@@ -7,7 +7,7 @@ import type { Entropy } from "../lib/entropy.ts";
 import type { CommandOutcome, Refusal } from "../link/messages.ts";
 import type { CommandHandlers } from "../link/server.ts";
 import { encodeWorld } from "../world/frame.ts";
-import { parseTarget } from "../world/target.ts";
+import { parseTarget, poolsOfTarget, type Target } from "../world/target.ts";
 import type { Override } from "../world/world.ts";
 import type { WorldKeeper } from "./observer-world.ts";
 
@@ -33,6 +33,10 @@ export function observerCommands(
       if (keeper === undefined) return notYet;
       const found = parseTarget(keeper.policy, input.target);
       if (!found.ok) return refuse("not-found", `${found.message}: ${found.hint}`);
+      // A word without effect is a mistake of the operator's, and the worst time for it is then.
+      if (input.kind === "activate" && !hasManualStandby(keeper, found.target)) {
+        return refuse("invalid", `${found.target.text} has no standby that waits to be activated`);
+      }
       const at = options.entropy.now();
       const override: Override = {
         id: newId(options.entropy),
@@ -74,6 +78,10 @@ export function observerCommands(
       return { ok: true, value: { policyDigest: world.policyDigest, world: encodeWorld(world) } };
     },
   };
+}
+
+function hasManualStandby({ policy }: WorldKeeper, target: Target): boolean {
+  return poolsOfTarget(policy, target).some((pool) => policy.pools[pool]?.standby === "manual");
 }
 
 /** By id, by the target as stored, or as a person writes it. */

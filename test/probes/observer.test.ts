@@ -196,6 +196,9 @@ test("observer refuses commands it cannot carry out, saying why", () =>
     assert.match(nobody.refusal.message, /did you mean shop/);
     const long = await command("override", { ...word, target: "shop", forMs: 48 * 3_600_000 });
     assert.ok(!long.ok && long.reason === "refused" && long.refusal.code === "invalid");
+    const awake = await command("override", { ...word, kind: "activate", target: "shop" });
+    assert.ok(!awake.ok && awake.reason === "refused" && awake.refusal.code === "invalid");
+    assert.match(awake.refusal.message, /no standby that waits/);
     const none = await command("lift", { target: "shop", author: "a" });
     assert.ok(!none.ok && none.reason === "refused" && none.refusal.code === "not-found");
     const whole = await command("world", {});
