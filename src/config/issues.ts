@@ -7,7 +7,7 @@ import type { z } from "zod";
 import type { ProblemCode } from "../errors.ts";
 import { nearestOf } from "../lib/did-you-mean.ts";
 import type { Path } from "./document.ts";
-import { offeredPrefix } from "./unsupported.ts";
+import { isUnsupportedKey, offeredPrefix } from "./unsupported.ts";
 import { quote } from "./values.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -69,11 +69,12 @@ function invalid(path: Path, message: string, hint: string, at?: "key"): Finding
 
 export function unknownKey(key: string, parent: Path, known: readonly string[]): Finding {
   const near = nearestOf(key, known);
+  const working = known.filter((each) => !isUnsupportedKey([...parent, each]));
   return {
     code: "config.unknown-key",
     path: [...parent, key],
     message: `\`${key}\` is not a key of this mapping`,
-    hint: near === undefined ? `its keys are ${known.join(", ")}` : `did you mean \`${near}\`?`,
+    hint: near === undefined ? `its keys are ${working.join(", ")}` : `did you mean \`${near}\`?`,
     at: "key",
   };
 }

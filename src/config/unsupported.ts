@@ -81,6 +81,17 @@ export const laterConditionWords: ReadonlySet<string> = new Set(
   ),
 );
 
+const unsupportedPaths = Object.keys(unsupported).map((word) => word.split("."));
+
+/** Is a value at this path refused, whatever it is? */
+export function isUnsupportedKey(path: readonly (string | number)[]): boolean {
+  return unsupportedPaths.some(
+    (steps) =>
+      steps.length === path.length &&
+      steps.every((step, i) => step === "*" || step === String(path[i])),
+  );
+}
+
 export function unsupportedMessage(word: UnsupportedWord): string {
   const last = /[^.=: ]+$/.exec(word)?.[0] ?? word;
   return `\`${last}\` is not supported yet`;
