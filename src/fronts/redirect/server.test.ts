@@ -153,6 +153,19 @@ test("the server takes nothing after a body for a request", async (t) => {
   }
 });
 
+test("the server answers a request once, whatever is wrong with its body", async (t) => {
+  const { port } = await start(t);
+  const long = "x".repeat(50_000);
+  for (const rest of [
+    "Transfer-Encoding: xchunked\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+    `Transfer-Encoding: chunked\r\n\r\n1;${long}\r\n`,
+    "Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
+  ]) {
+    const text = await exchange(port, `POST / HTTP/1.1\r\nHost: shop.example.com\r\n${rest}`);
+    assert.equal(text.match(/HTTP\/1\.1 /g)?.length, 1, rest.slice(0, 40));
+  }
+});
+
 test("the server answers pipelined requests in order and keeps the connection", async (t) => {
   const { port } = await start(t);
   const request = (path: string): string =>

@@ -48,6 +48,8 @@ interface Front {
   /** Open connections by peer. */
   readonly clients: Map<string, number>;
   readonly count: (outcome: keyof typeof rows) => void;
+  /** Connections whose last request was answered without its body, and which are ending. */
+  readonly answered: WeakSet<Duplex>;
   draining: boolean;
 }
 
@@ -70,6 +72,7 @@ export function createRedirectServer(options: RedirectServerOptions): RedirectSe
     sockets: new Map(),
     clients: new Map(),
     count: (outcome) => counter.add(rows[outcome], 1),
+    answered: new WeakSet(),
     draining: false,
   };
   registry.collect(() => open.set(0, front.sockets.size));
@@ -202,6 +205,7 @@ function answer(front: Front, request: IncomingMessage, response: ServerResponse
   if (hasBody) {
     // What follows is not read, so nothing after it could be told from it.
     endGently(request.socket, { entropy: front.entropy });
+    front.answered.add(request.socket);
   }
   if (hasBody || front.draining || facts.status === 400) response.setHeader("connection", "close");
   const body = Buffer.from(facts.body, "latin1");
@@ -228,6 +232,8 @@ function answerRaw(front: Front, request: IncomingMessage, socket: Duplex): void
 
 function refuseMalformed(front: Front, error: NodeJS.ErrnoException, socket: Duplex): void {
   front.count("malformed");
+  // The body is what is wrong, and its request has had its one answer: the connection ends already.
+  if (front.answered.has(socket)) return;
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
     return;
