@@ -60,8 +60,9 @@ function install(folder: string, uid: number): ReturnType<typeof spawnSync> {
   const main = fileURLToPath(new URL("install-tools.ts", import.meta.url));
   const script = join(folder, "install.mjs");
   const lines = [
-    `process.setuid(${String(uid)});`,
+    // Loaded before: somebody else may not enter the folder that the project stands in.
     `const { installTools } = await import(${JSON.stringify(main)});`,
+    `process.setuid(${String(uid)});`,
     "const missing = installTools();",
     "console.error(missing);",
     'process.exitCode = missing === "" ? 0 : 1;',
