@@ -32,6 +32,24 @@ export const limits = {
   /** Sets of regions that clients of one service may be served from, intersections included. */
   residencySetsMax: 64,
   planDepthMax: 10,
+  /** A capacity or a demand, in its unit; both are counted in thousandths. */
+  capacityMax: 1_000_000_000,
+  /** Classes of services with demand and capacity: what an allocation goes through. */
+  capacityClassesMax: 100_000,
+  /** Tiers of a class that are offered to in each of the two walks of an allocation. */
+  capacityTiersMax: 8,
+  /** What a pool keeps of what comes to it is quantised to 1/this. */
+  keepFull: 4096,
+  /** Load reports in one message to the observer. */
+  loadReportsMax: 500,
+  /** Measured latency: cells of clients, cells times regions, networks told apart. */
+  latencyCellsMax: 4096,
+  latencyRowsMax: 131_072,
+  latencyNetworksMax: 256,
+  latencyMicrosecondsMax: 60_000_000,
+  /** Samples in one message to the observer, and rows of a file of them. */
+  latencySamplesMax: 500,
+  latencyFileRowsMax: 500_000,
   /** Nodes of one condition, and how deep they nest. */
   whenNodesMax: 4096,
   whenDepthMax: 50,
@@ -264,6 +282,10 @@ export const limits = {
   drainFrontsMs: 5000,
   drainMs: 3000,
   logLineBytesMax: 1024 * 1024,
+  /** Lines that wait for a reader of standard error; more are dropped and counted. */
+  logWaitingBytesMax: 1024 * 1024,
+  /** How long a process that ends waits for that reader. */
+  logFlushMs: 200,
   /**
    * Files of the configuration: how often they are looked at, and how long they must stand still.
    */

@@ -8,7 +8,14 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { simulatedEntropy, systemEntropy } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
-import { endpointColumns, newColumns, poolColumns, serviceColumns } from "../world/columns.ts";
+import {
+  capacityColumns,
+  endpointColumns,
+  latencyColumns,
+  newColumns,
+  poolColumns,
+  serviceColumns,
+} from "../world/columns.ts";
 import { applyChanges, decodeWorld } from "../world/frame.ts";
 import type { World } from "../world/world.ts";
 import { reconnectMs, request, subscribeWorld } from "./client.ts";
@@ -56,6 +63,8 @@ function worldOf(generation: number, pad = ""): World {
     endpoints: newColumns(endpointColumns, 0),
     pools: newColumns(poolColumns, 0),
     services: newColumns(serviceColumns, 0),
+    latency: newColumns(latencyColumns, 0),
+    capacity: newColumns(capacityColumns, 0),
     resolved: new Map(),
     overrides: pad === "" ? [] : [{ ...override, createdAt: 1, expiresAt: 2 }],
   };
@@ -72,7 +81,13 @@ async function published(path: string): Promise<Published> {
   return Object.assign(state, { publisher: await publishWorld(options) });
 }
 
-const noRows = { changed: [], changedPools: [], changedServices: [] };
+const noRows = {
+  changed: [],
+  changedPools: [],
+  changedServices: [],
+  changedLatency: false,
+  changedCapacity: false,
+};
 
 function step(state: Published, pad = ""): void {
   state.world = worldOf(state.world.generation + 1, pad);

@@ -18,7 +18,7 @@ import { policyFile, statePaths } from "./paths.ts";
  * Grows when the shape of Policy or World changes: a front of one version then refuses the files of
  * another with `format` instead of reading fields that are not there, and waits for control.
  */
-const snapshotFormat = 1;
+const snapshotFormat = 2;
 /** magic (8), format (4), kind (4), length of the body (8); body; SHA-256 of all before it (32). */
 const magic = Buffer.from("rhumbsnp", "latin1");
 const headerBytes = 24;

@@ -185,7 +185,13 @@ void test("WorldFollower applies changes and keeps the table as one built anew",
     await until("a view", () => views.length === 1);
     const step = (row: number, column: "verdict" | "availability", value: number): void => {
       observer.world = changed(observer.world, row, column, value);
-      const rows = { changedPools: [] as PoolIndex[], changedServices: [], overrideChanges: [] };
+      const rows = {
+        changedPools: [] as PoolIndex[],
+        changedServices: [],
+        changedLatency: false,
+        changedCapacity: false,
+        overrideChanges: [],
+      };
       observer.publisher.publish(observer.world, { ...rows, changed: [row as EndpointIndex] });
     };
     for (const row of [0, 1, 2, 4]) step(row, "verdict", 2);

@@ -18,6 +18,7 @@ export type PoolOrdinal = Brand<number, "PoolOrdinal">;
 export type EndpointIndex = Brand<number, "EndpointIndex">;
 export type MonitorIndex = Brand<number, "MonitorIndex">;
 export type RuleSetIndex = Brand<number, "RuleSetIndex">;
+export type CellIndex = Brand<number, "CellIndex">;
 export type ClassIndex = Brand<number, "ClassIndex">;
 
 export interface Region {
@@ -144,6 +145,37 @@ export interface ClassPlan {
   readonly rule: number;
   /** Set where distance decided: pool ordinals, nearest first. Empty elsewhere. */
   readonly ranking: readonly PoolOrdinal[];
+  /** Set where measured latency decides between what distance ranked. */
+  readonly measured?: MeasuredTiers;
+}
+
+/**
+ * The ranked `first` is the plan itself, or its first child where there is a standby; `regions`
+ * are those of its children, nearest first.
+ */
+export interface MeasuredTiers {
+  readonly cell: CellIndex;
+  readonly standby: boolean;
+  readonly regions: readonly RegionIndex[];
+}
+
+/** Clients whose round trips are averaged together. */
+export interface LatencyCell {
+  /** `DE`, or `DE/AS3320`. */
+  readonly name: string;
+  readonly country: string;
+  /** 0: every network that has no cell of its own. */
+  readonly asn: number;
+}
+
+export interface Latency {
+  /** By name. World has a row for each cell and region: cell * regions + region. */
+  readonly cells: readonly LatencyCell[];
+  readonly windowMs: number;
+  readonly ageMs: number;
+  readonly marginHundredths: number;
+  /** The cell whose clients this server stands among, for its own probes; -1 for none. */
+  readonly observerCell: CellIndex | -1;
 }
 
 /**
@@ -188,6 +220,40 @@ export interface Listen {
   readonly metrics: string;
 }
 
+/** What some pools can carry together. */
+export interface CapacityLimit {
+  /** `region fra`, or `shop/fra`. */
+  readonly name: string;
+  /** `rps`, `connections`, or the operator's own word. */
+  readonly unit: string;
+  /** Thousandths of the unit, the scaler counted in. */
+  readonly amount: number;
+  /** The part of its endpoints that is usable counts; a region's own capacity does not shrink. */
+  readonly byHealth: boolean;
+  /** Thousandths of the unit by position in its only pool, instead of `amount`; or empty. */
+  readonly byEndpoint: readonly number[];
+  /** Ascending. */
+  readonly pools: readonly PoolIndex[];
+}
+
+export interface CapacityService {
+  readonly service: ServiceIndex;
+  /** Part of a capacity up to which the first walk fills. */
+  readonly spillHundredths: number;
+  /** Thousandths of `unit` by class; undefined where none is declared. */
+  readonly demand: readonly number[] | undefined;
+  readonly unit: string;
+}
+
+/** Of services with a pool of limited capacity. */
+export interface Capacity {
+  readonly limits: readonly CapacityLimit[];
+  /** Ascending. */
+  readonly services: readonly CapacityService[];
+  /** Pools below some limit, ascending: the rows of World's capacity. */
+  readonly pools: readonly PoolIndex[];
+}
+
 export interface Policy {
   /** SHA-256 (hex) over config digest, geography digest and engine version. */
   readonly digest: string;
@@ -200,6 +266,10 @@ export interface Policy {
   readonly endpoints: readonly Endpoint[];
   readonly monitors: readonly Monitor[];
   readonly ruleSets: readonly RuleSet[];
+  /** undefined when nothing is steered by latency. */
+  readonly latency?: Latency | undefined;
+  /** undefined when no capacity is declared. */
+  readonly capacity?: Capacity | undefined;
   /** The geography's leaves, split further where a rule names a CIDR. */
   readonly v4: Leaves;
   readonly v6: Leaves;

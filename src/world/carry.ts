@@ -9,6 +9,8 @@ import { type Column, endpointColumns } from "./columns.ts";
 import { Draft } from "./draft.ts";
 import { factsOf } from "./facts.ts";
 import { initialWorld, verdictBeforeProbes } from "./initial.ts";
+import { carryLatency } from "./latency.ts";
+import { carryCapacity } from "./load.ts";
 import { applyOverrides } from "./override.ts";
 import { refreshTtls } from "./ttl.ts";
 import { recountUsable } from "./usable.ts";
@@ -37,6 +39,14 @@ export function carry(oldPolicy: Policy, oldWorld: World, newPolicy: Policy, now
     ...fresh,
     generation: oldWorld.generation,
     watchedSince: oldWorld.watchedSince,
+    latency: carryLatency(
+      { policy: oldPolicy, columns: oldWorld.latency },
+      { policy: newPolicy, columns: fresh.latency },
+    ),
+    capacity: carryCapacity(
+      { policy: oldPolicy, columns: oldWorld.capacity },
+      { policy: newPolicy, columns: fresh.capacity },
+    ),
     resolved,
     overrides: oldWorld.overrides,
   });
@@ -110,11 +120,13 @@ export function resume(world: World, nowMs: number): World {
   const resumed = { ...world, at: nowMs, nextAt: 0, watchedSince: nowMs };
   const back = world.at - nowMs;
   if (back <= 0) return resumed;
+  const moved = (time: number): number => (time === 0 ? 0 : Math.max(1, time - back));
   const endpoints: Record<string, Column> = { ...world.endpoints };
   for (const name of timeColumns) {
-    endpoints[name] = world.endpoints[name].map((time) =>
-      time === 0 ? 0 : Math.max(1, time - back),
-    );
+    endpoints[name] = world.endpoints[name].map(moved);
   }
-  return { ...resumed, endpoints: endpoints as unknown as EndpointColumns };
+  const latency = { ...world.latency, sampledAt: world.latency.sampledAt.map(moved) };
+  const { loadAt, fedAt } = world.capacity;
+  const capacity = { ...world.capacity, loadAt: loadAt.map(moved), fedAt: fedAt.map(moved) };
+  return { ...resumed, endpoints: endpoints as unknown as EndpointColumns, latency, capacity };
 }

@@ -5,9 +5,13 @@
  */
 import { limits } from "../limits.ts";
 import {
+  allocations,
+  type CapacityColumns,
   downTimesKept,
   type EndpointColumns,
   forced,
+  keepsPerPool,
+  type LatencyColumns,
   type PoolColumns,
   type ServiceColumns,
   verdict,
@@ -33,7 +37,7 @@ export interface ColumnSpec<E extends Element = Element> {
   readonly max: number;
   /**
    * decide.ts or a front reads it: a change of it is published, and it is in the digest. Such a
-   * column has one element a row.
+   * column has one element a row where changes are published by row.
    */
   readonly decides: boolean;
 }
@@ -85,7 +89,29 @@ export const poolColumns = {
 export const serviceColumns = {
   ttlSeconds: column("u32", { max: limits.ttlSecondsMax, decides: true }),
   usable: column("u32"),
+  allocation: column("u8", { max: allocations.feedback, decides: true }),
 } as const satisfies Record<keyof ServiceColumns, ColumnSpec>;
+
+/** Published whole when a column that decides has changed, not by row. */
+export const latencyColumns = {
+  rank: column("u8", { max: limits.regionsMax, decides: true }),
+  microseconds: column("u32", { max: limits.latencyMicrosecondsMax }),
+  sampledAt: column("f64"),
+} as const satisfies Record<keyof LatencyColumns, ColumnSpec>;
+
+/** Published as latencyColumns are. */
+export const capacityColumns = {
+  keep: column("u16", {
+    width: keepsPerPool,
+    initial: limits.keepFull,
+    max: limits.keepFull,
+    decides: true,
+  }),
+  load: column("f64", { initial: Number.NaN }),
+  loadAt: column("f64"),
+  loadEveryMs: column("f64"),
+  fedAt: column("f64"),
+} as const satisfies Record<keyof CapacityColumns, ColumnSpec>;
 
 type Columns<Specs extends Record<string, ColumnSpec>> = {
   readonly [Name in keyof Specs]: InstanceType<(typeof elements)[Specs[Name]["element"]]>;

@@ -7,7 +7,9 @@ import { sha256 } from "../lib/sha256.ts";
 import {
   type Column,
   type ColumnSpec,
+  capacityColumns,
   endpointColumns,
+  latencyColumns,
   poolColumns,
   serviceColumns,
 } from "./columns.ts";
@@ -28,6 +30,8 @@ export function worldDigest(world: World): string {
   addColumns(endpointColumns, world.endpoints);
   addColumns(poolColumns, world.pools);
   addColumns(serviceColumns, world.services);
+  addColumns(latencyColumns, world.latency);
+  addColumns(capacityColumns, world.capacity);
   for (const [row, { ipv4, ipv6 }] of [...world.resolved].sort((a, b) => a[0] - b[0])) {
     parts.push(encoder.encode(`resolved ${row} ${ipv4.length} ${ipv6.length}\n`), ...ipv4, ...ipv6);
   }

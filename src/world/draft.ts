@@ -14,7 +14,9 @@ import {
 import type { Transition } from "./event.ts";
 import { type Facts, factsOf } from "./facts.ts";
 import type {
+  CapacityColumns,
   EndpointColumns,
+  LatencyColumns,
   Override,
   PoolColumns,
   Resolved,
@@ -28,6 +30,10 @@ export interface Changes {
   readonly endpoints: readonly EndpointIndex[];
   readonly pools: readonly PoolIndex[];
   readonly services: readonly ServiceIndex[];
+  /** The order of some cell. */
+  readonly latency: boolean;
+  /** What some pool keeps. */
+  readonly capacity: boolean;
 }
 
 export class Draft {
@@ -40,6 +46,8 @@ export class Draft {
   readonly endpoints: Writable<EndpointColumns>;
   readonly pools: Writable<PoolColumns>;
   readonly services: Writable<ServiceColumns>;
+  readonly latency: Writable<LatencyColumns>;
+  readonly capacity: Writable<CapacityColumns>;
   overrides: readonly Override[];
   watchedSince: number;
   /** Many rows change at one moment: usability is counted after, not one by one. */
@@ -49,6 +57,8 @@ export class Draft {
   readonly touchedEndpoints = new Set<number>();
   readonly touchedPools = new Set<number>();
   readonly touchedServices = new Set<number>();
+  /** Cells with new samples of latency. */
+  readonly touchedCells = new Set<number>();
   /** Services whose TTL must be looked at again. */
   readonly staleTtl = new Set<number>();
   readonly #newAddresses = new Set<number>();
@@ -62,6 +72,8 @@ export class Draft {
     this.endpoints = { ...base.endpoints };
     this.pools = { ...base.pools };
     this.services = { ...base.services };
+    this.latency = { ...base.latency };
+    this.capacity = { ...base.capacity };
     this.overrides = base.overrides;
     this.watchedSince = base.watchedSince;
   }
@@ -85,6 +97,20 @@ export class Draft {
       this.services[name] = this.base.services[name].slice() as ServiceColumns[Name];
     }
     return this.services[name];
+  }
+
+  ownLatency<Name extends keyof LatencyColumns>(name: Name): LatencyColumns[Name] {
+    if (this.latency[name] === this.base.latency[name]) {
+      this.latency[name] = this.base.latency[name].slice() as LatencyColumns[Name];
+    }
+    return this.latency[name];
+  }
+
+  ownCapacity<Name extends keyof CapacityColumns>(name: Name): CapacityColumns[Name] {
+    if (this.capacity[name] === this.base.capacity[name]) {
+      this.capacity[name] = this.base.capacity[name].slice() as CapacityColumns[Name];
+    }
+    return this.capacity[name];
   }
 
   get resolved(): ReadonlyMap<number, Resolved> {
@@ -122,6 +148,8 @@ export class Draft {
           after: this.services,
         }),
       ),
+      latency: differs(this.base.latency.rank, this.latency.rank),
+      capacity: differs(this.base.capacity.keep, this.capacity.keep),
     };
   }
 
@@ -135,6 +163,8 @@ export class Draft {
       endpoints: this.endpoints,
       pools: this.pools,
       services: this.services,
+      latency: this.latency,
+      capacity: this.capacity,
       resolved: this.resolved,
       overrides: this.overrides,
     };
@@ -158,6 +188,10 @@ function changedRows<Columns extends { readonly [Name in keyof Columns]: Column 
     for (const row of touched) if (before[row] !== after[row]) changed.add(row);
   }
   return changed;
+}
+
+function differs(before: Column, after: Column): boolean {
+  return before !== after && after.some((element, i) => element !== before[i]);
 }
 
 function ascending<Index extends number>(rows: ReadonlySet<number>): Index[] {

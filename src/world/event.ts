@@ -3,7 +3,13 @@
  * those about an endpoint carry the digest of the policy whose index they use, so that a result of
  * a probe started before a revision is not counted for another endpoint after it.
  */
-import type { EndpointIndex, PoolIndex, ServiceIndex } from "../policy/policy.ts";
+import type {
+  CellIndex,
+  EndpointIndex,
+  PoolIndex,
+  RegionIndex,
+  ServiceIndex,
+} from "../policy/policy.ts";
 import type { FailureCode } from "./failures.ts";
 import type { Override, Resolved, World } from "./world.ts";
 
@@ -17,6 +23,15 @@ export interface ProbeResult {
   readonly latencyMs: number;
   /** `none` when `ok`. */
   readonly failure: FailureCode;
+}
+
+/** The columns that an allocation replaces, whole. */
+export interface Allocation {
+  /** Of CapacityColumns. */
+  readonly keep: Uint16Array;
+  readonly fedAt: Float64Array;
+  /** ServiceColumns.allocation. */
+  readonly mode: Uint8Array;
 }
 
 export type WorldEvent =
@@ -34,6 +49,30 @@ export type WorldEvent =
       readonly endpoint: EndpointIndex;
       readonly at: number;
       readonly on: boolean;
+    }
+  /** A round trip from clients of a cell to a region. */
+  | {
+      readonly kind: "latency";
+      readonly policyDigest: string;
+      readonly cell: CellIndex;
+      readonly region: RegionIndex;
+      readonly at: number;
+      readonly microseconds: number;
+    }
+  /** What a pool carries now, in the unit of its capacity. */
+  | {
+      readonly kind: "load";
+      readonly policyDigest: string;
+      readonly pool: PoolIndex;
+      readonly at: number;
+      readonly load: number;
+    }
+  /** What steer/allocate.ts made of this World. */
+  | {
+      readonly kind: "allocation";
+      readonly policyDigest: string;
+      readonly at: number;
+      readonly allocation: Allocation;
     }
   /** An override of the same id is replaced. */
   | { readonly kind: "override"; readonly at: number; readonly override: Override }
@@ -82,6 +121,10 @@ export interface StepResult {
   readonly changed: readonly EndpointIndex[];
   readonly changedPools: readonly PoolIndex[];
   readonly changedServices: readonly ServiceIndex[];
+  /** The order of some cell's regions. */
+  readonly changedLatency: boolean;
+  /** What some pool keeps of what comes to it. */
+  readonly changedCapacity: boolean;
   /** In order of time. */
   readonly transitions: readonly Transition[];
   readonly overrideChanges: readonly OverrideChange[];

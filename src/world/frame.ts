@@ -9,15 +9,19 @@ import type { EndpointIndex, PoolIndex, ServiceIndex } from "../policy/policy.ts
 import {
   type Column,
   type ColumnSpec,
+  capacityColumns,
   elements,
   endpointColumns,
+  latencyColumns,
   newColumns,
   poolColumns,
   serviceColumns,
 } from "./columns.ts";
 import { overrideKinds } from "./override.ts";
 import type {
+  CapacityColumns,
   EndpointColumns,
+  LatencyColumns,
   Override,
   PoolColumns,
   Resolved,
@@ -26,7 +30,7 @@ import type {
 } from "./world.ts";
 
 /** Grows when a frame changes its meaning. */
-const frameFormat = 1;
+const frameFormat = 2;
 
 type Packed = Readonly<Record<string, string>>;
 type PackedResolved = readonly [
@@ -43,10 +47,18 @@ export interface WorldFrame {
   readonly generation: number;
   readonly at: number;
   readonly watchedSince: number;
-  readonly rows: readonly [endpoints: number, pools: number, services: number];
+  readonly rows: readonly [
+    endpoints: number,
+    pools: number,
+    services: number,
+    latency: number,
+    capacity: number,
+  ];
   readonly endpoints: Packed;
   readonly pools: Packed;
   readonly services: Packed;
+  readonly latency: Packed;
+  readonly capacity: Packed;
   readonly resolved: readonly PackedResolved[];
   readonly overrides: readonly Override[];
 }
@@ -68,6 +80,9 @@ export interface WorldChange {
   readonly endpoints: Packed;
   readonly pools: Packed;
   readonly services: Packed;
+  /** The whole column when it changed. */
+  readonly latency?: Packed;
+  readonly capacity?: Packed;
   readonly resolved: readonly PackedResolved[];
   /** The whole list when it changed. */
   readonly overrides?: readonly Override[];
@@ -77,6 +92,8 @@ export interface ChangedRows {
   readonly changed: readonly EndpointIndex[];
   readonly changedPools: readonly PoolIndex[];
   readonly changedServices: readonly ServiceIndex[];
+  readonly changedLatency: boolean;
+  readonly changedCapacity: boolean;
   /** Any overrides added, lifted or expired. */
   readonly overrideChanges: readonly unknown[];
 }
@@ -92,10 +109,14 @@ export function encodeWorld(world: World): WorldFrame {
       world.endpoints.verdict.length,
       world.pools.active.length,
       world.services.ttlSeconds.length,
+      world.latency.rank.length,
+      world.capacity.load.length,
     ],
     endpoints: pack(endpointColumns, world.endpoints),
     pools: pack(poolColumns, world.pools),
     services: pack(serviceColumns, world.services),
+    latency: pack(latencyColumns, world.latency),
+    capacity: pack(capacityColumns, world.capacity),
     resolved: [...world.resolved].map(packResolved),
     overrides: world.overrides,
   };
@@ -119,6 +140,8 @@ export function encodeChanges(world: World, changes: ChangedRows): WorldChange {
     pools: pack(poolColumns, world.pools, changedPools),
     services: pack(serviceColumns, world.services, changedServices),
     resolved,
+    ...(changes.changedLatency ? { latency: packDeciding(latencyColumns, world.latency) } : {}),
+    ...(changes.changedCapacity ? { capacity: packDeciding(capacityColumns, world.capacity) } : {}),
     ...(changes.overrideChanges.length > 0 ? { overrides: world.overrides } : {}),
   };
 }
@@ -137,6 +160,15 @@ function pack<Columns extends { readonly [Name in keyof Columns]: Column }>(
   return packed;
 }
 
+function packDeciding<Columns extends { readonly [Name in keyof Columns]: Column }>(
+  specs: SpecsOf<Columns>,
+  columns: Columns,
+): Packed {
+  const all = pack(specs, columns);
+  const deciding = Object.entries(all).filter(([name]) => specs[name as keyof Columns].decides);
+  return Object.fromEntries(deciding);
+}
+
 /** Columns that decide have one element a row. */
 function gather(column: Column, rows: readonly number[]): Column {
   return column.slice(0, rows.length).map((_, i) => column[rows[i]!]!);
@@ -152,19 +184,25 @@ function packResolved([row, resolved]: readonly [number, Resolved]): PackedResol
 export function decodeWorld(value: unknown): World | undefined {
   const frame = head(value);
   if (frame === undefined || !Array.isArray(frame.rows)) return undefined;
-  const [endpointCount, poolCount, serviceCount] = frame.rows as unknown[];
+  const [endpointCount, poolCount, serviceCount, latencyCount, capacityCount] =
+    frame.rows as unknown[];
   const countsFit =
     isCount(endpointCount, limits.endpointsMax) &&
     isCount(poolCount, limits.endpointsMax) &&
-    isCount(serviceCount, limits.servicesMax);
+    isCount(serviceCount, limits.servicesMax) &&
+    isCount(latencyCount, limits.latencyRowsMax) &&
+    isCount(capacityCount, poolCount);
   if (!countsFit || !isTime(frame.watchedSince)) return undefined;
   const endpoints = unpack<EndpointColumns>(endpointColumns, frame.endpoints, endpointCount);
   const pools = unpack<PoolColumns>(poolColumns, frame.pools, poolCount);
   const services = unpack<ServiceColumns>(serviceColumns, frame.services, serviceCount);
+  const latency = unpack<LatencyColumns>(latencyColumns, frame.latency, latencyCount);
+  const capacity = unpack<CapacityColumns>(capacityColumns, frame.capacity, capacityCount);
   const resolved = unpackResolved(frame.resolved, endpointCount);
   const overrides = readOverrides(frame.overrides);
   if (endpoints === undefined || pools === undefined || services === undefined) return undefined;
   if (resolved === undefined || overrides === undefined) return undefined;
+  if (latency === undefined || capacity === undefined) return undefined;
   return {
     policyDigest: frame.policyDigest,
     generation: frame.generation,
@@ -174,6 +212,8 @@ export function decodeWorld(value: unknown): World | undefined {
     endpoints,
     pools,
     services,
+    latency,
+    capacity,
     resolved: new Map(resolved),
     overrides,
   };
@@ -194,11 +234,14 @@ export function applyChanges(world: World, value: unknown): World | undefined {
     rows: serviceRows,
     packed: change.services,
   });
+  const latency = overwritten(latencyColumns, world.latency, change["latency"]);
+  const capacity = overwritten(capacityColumns, world.capacity, change["capacity"]);
   const resolved = unpackResolved(change.resolved, world.endpoints.verdict.length);
   const overrides =
     change.overrides === undefined ? world.overrides : readOverrides(change.overrides);
   if (endpoints === undefined || pools === undefined || services === undefined) return undefined;
   if (resolved === undefined || overrides === undefined) return undefined;
+  if (latency === undefined || capacity === undefined) return undefined;
   return {
     ...world,
     generation: change.generation,
@@ -207,6 +250,8 @@ export function applyChanges(world: World, value: unknown): World | undefined {
     endpoints,
     pools,
     services,
+    latency,
+    capacity,
     resolved: resolved.length === 0 ? world.resolved : new Map([...world.resolved, ...resolved]),
     overrides,
   };
@@ -294,6 +339,25 @@ function scatter<Columns extends { readonly [Name in keyof Columns]: Column }>(
   return written as Columns;
 }
 
+/** Columns of which those that decide are replaced whole, if the change brings them. */
+function overwritten<Columns extends { readonly [Name in keyof Columns]: Column }>(
+  specs: SpecsOf<Columns>,
+  columns: Columns,
+  packed: unknown,
+): Columns | undefined {
+  if (packed === undefined) return columns;
+  if (!isRecord(packed)) return undefined;
+  const written: { -readonly [Name in keyof Columns]: Column } = { ...columns };
+  for (const name of Object.keys(specs) as (keyof Columns & string)[]) {
+    if (!specs[name].decides) continue;
+    const rows = columns[name].length / specs[name].width;
+    const column = unpackColumn(specs[name], packed[name], rows);
+    if (column === undefined) return undefined;
+    written[name] = column;
+  }
+  return written as Columns;
+}
+
 function unpackResolved(
   value: unknown,
   endpointCount: number,
@@ -352,6 +416,9 @@ export function fitsPolicy(
     readonly endpoints: readonly unknown[];
     readonly pools: readonly unknown[];
     readonly services: readonly unknown[];
+    readonly regions: readonly unknown[];
+    readonly latency?: { readonly cells: readonly unknown[] } | undefined;
+    readonly capacity?: { readonly pools: readonly unknown[] } | undefined;
   },
 ): boolean {
   const fits = <Columns extends object>(
@@ -368,6 +435,12 @@ export function fitsPolicy(
     world.policyDigest === policy.digest &&
     fits(endpointColumns, world.endpoints, policy.endpoints.length) &&
     fits(poolColumns, world.pools, policy.pools.length) &&
-    fits(serviceColumns, world.services, policy.services.length)
+    fits(serviceColumns, world.services, policy.services.length) &&
+    fits(
+      latencyColumns,
+      world.latency,
+      (policy.latency?.cells.length ?? 0) * policy.regions.length,
+    ) &&
+    fits(capacityColumns, world.capacity, policy.capacity?.pools.length ?? 0)
   );
 }

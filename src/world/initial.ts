@@ -3,8 +3,16 @@
  * standbys inactive. Called at a first start and by carry.ts for what a new revision brings.
  */
 import type { Endpoint, Policy } from "../policy/policy.ts";
-import { endpointColumns, newColumns, poolColumns, serviceColumns } from "./columns.ts";
+import {
+  capacityColumns,
+  endpointColumns,
+  latencyColumns,
+  newColumns,
+  poolColumns,
+  serviceColumns,
+} from "./columns.ts";
 import { Draft } from "./draft.ts";
+import { latencyRows } from "./latency.ts";
 import { refreshTtls } from "./ttl.ts";
 import { recountUsable } from "./usable.ts";
 import { type Resolved, type Verdict, verdict, type World } from "./world.ts";
@@ -42,6 +50,8 @@ export function initialWorld(policy: Policy, nowMs: number): World {
     endpoints,
     pools,
     services,
+    latency: newColumns(latencyColumns, latencyRows(policy)),
+    capacity: newColumns(capacityColumns, policy.capacity?.pools.length ?? 0),
     resolved: new Map(),
     overrides: [],
   });

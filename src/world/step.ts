@@ -12,6 +12,8 @@ import type { OverrideChange, RefusedEvent, StepResult, WorldEvent } from "./eve
 import { failureIndex } from "./failures.ts";
 import { applyResult, nextOrderedAt, nextRampAt, settle } from "./health.ts";
 import { verdictBeforeProbes } from "./initial.ts";
+import { addSample, dropOldSamples, noteProbe } from "./latency.ts";
+import { noteLoad, takeAllocation } from "./load.ts";
 import { applyOverrides, refuseOverride, withOverride } from "./override.ts";
 import { Schedule } from "./schedule.ts";
 import { refreshTtls } from "./ttl.ts";
@@ -111,6 +113,10 @@ function applyEvent(run: Run, event: WorldEvent, index: number): void {
     changeOverrides(run, event, index);
     return;
   }
+  if (event.kind === "latency" || event.kind === "load" || event.kind === "allocation") {
+    if (!applyMeasure(draft, event)) run.ignored++;
+    return;
+  }
   const ours =
     event.policyDigest === draft.policy.digest && event.endpoint in draft.endpoints.verdict;
   if (!ours) {
@@ -120,7 +126,10 @@ function applyEvent(run: Run, event: WorldEvent, index: number): void {
   const row = event.endpoint;
   if (event.kind === "result") {
     if (!applyResult(draft, event)) run.ignored++;
-    else schedule.reschedule(draft, { row, after: -1, until: run.nowMs });
+    else {
+      schedule.reschedule(draft, { row, after: -1, until: run.nowMs });
+      noteProbe(draft, event);
+    }
   } else if (event.kind === "resolved") {
     const changed = !sameAddresses(draft.resolved.get(row), event.resolved);
     draft.setResolved(row, event.resolved, { changed });
@@ -141,6 +150,14 @@ function applyEvent(run: Run, event: WorldEvent, index: number): void {
     draft.staleTtl.add(draft.facts.serviceOfEndpoint[row]!);
     noteUsable(draft, row);
   }
+}
+
+function applyMeasure(
+  draft: Draft,
+  event: Extract<WorldEvent, { kind: "latency" | "load" | "allocation" }>,
+): boolean {
+  if (event.kind === "latency") return addSample(draft, event);
+  return event.kind === "load" ? noteLoad(draft, event) : takeAllocation(draft, event);
 }
 
 function changeOverrides(
@@ -212,8 +229,11 @@ function finish(
     nextAt = Math.min(nextAt, nextOrderedAt(draft, row), nextRampAt(draft, row));
   }
   nextAt = Math.min(nextAt, refreshTtls(draft, { all: options.due }));
+  nextAt = Math.min(nextAt, dropOldSamples(draft, { all: options.due }));
   const changes = draft.changes();
   const published =
+    changes.latency ||
+    changes.capacity ||
     changes.endpoints.length + changes.pools.length + changes.services.length > 0 ||
     run.overrideChanges.length > 0;
   return {
@@ -221,6 +241,8 @@ function finish(
     changed: changes.endpoints,
     changedPools: changes.pools,
     changedServices: changes.services,
+    changedLatency: changes.latency,
+    changedCapacity: changes.capacity,
     transitions: draft.transitions.sort((a, b) => a.at - b.at || a.endpoint - b.endpoint),
     overrideChanges: run.overrideChanges,
     refused: run.refused,

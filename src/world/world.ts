@@ -5,6 +5,8 @@
  * needs nothing but (Policy, World). Times are milliseconds since the epoch; 0 means never.
  */
 
+import { limits } from "../limits.ts";
+
 /** Verdict of the monitors on an endpoint. `disabled` means it has no monitor and counts as up. */
 export const verdict = { unknown: 0, up: 1, down: 2, disabled: 3 } as const;
 export type Verdict = (typeof verdict)[keyof typeof verdict];
@@ -58,6 +60,37 @@ export interface ServiceColumns {
   readonly ttlSeconds: Uint32Array;
   /** Endpoints usable now; while it is not 0, `lastGood` marks exactly those. */
   readonly usable: Uint32Array;
+  /** How traffic is spread over capacity: a position of `allocations`. */
+  readonly allocation: Uint8Array;
+}
+
+/** `demand` and `feedback` have something in the column `keep`. */
+export const allocations = { none: 0, noDemand: 1, demand: 2, feedback: 3 } as const;
+
+/** Walks of an allocation, docs/steering.md "Capacity". */
+export const capacityWalks = 2;
+export const keepsPerPool = capacityWalks * limits.capacityTiersMax;
+
+/** Row i is the pool `Policy.capacity.pools[i]`. */
+export interface CapacityColumns {
+  /** By walk, then by place of the tier: what the pool keeps, of limits.keepFull. */
+  readonly keep: Uint16Array;
+  /** The last report, in the unit of its capacity; NaN if none. */
+  readonly load: Float64Array;
+  readonly loadAt: Float64Array;
+  /** Between the last two reports; 0 if there are no two. */
+  readonly loadEveryMs: Float64Array;
+  /** When feedback last changed `keep`. */
+  readonly fedAt: Float64Array;
+}
+
+/** Row cell * regions + region of `Policy.latency`; no rows when nothing is steered by latency. */
+export interface LatencyColumns {
+  /** Place in the cell's order, from 1; 0 while it is not measured. */
+  readonly rank: Uint8Array;
+  /** The average. */
+  readonly microseconds: Uint32Array;
+  readonly sampledAt: Float64Array;
 }
 
 /** What a host-name endpoint resolves to, kept through failures of the resolver. */
@@ -99,6 +132,8 @@ export interface World {
   readonly endpoints: EndpointColumns;
   readonly pools: PoolColumns;
   readonly services: ServiceColumns;
+  readonly latency: LatencyColumns;
+  readonly capacity: CapacityColumns;
   /** Sparse: only host-name endpoints have an entry. */
   readonly resolved: ReadonlyMap<number, Resolved>;
   readonly overrides: readonly Override[];
