@@ -4,24 +4,17 @@
  * equal decisions have equal reasons.
  */
 import { limits } from "../limits.ts";
-import type {
-  ClassPlan,
-  EndpointIndex,
-  Plan,
-  Policy,
-  Pool,
-  PoolIndex,
-  Service,
-} from "../policy/policy.ts";
+import type { EndpointIndex, Plan, Policy, Pool, PoolIndex, Service } from "../policy/policy.ts";
 import { forced, verdict, type World } from "../world/world.ts";
 import { condition, conditions, isActive } from "./carry.ts";
 import type { Answer, Seen } from "./decision.ts";
+import type { SteeredClass } from "./measured.ts";
 import type { Attempt } from "./plan-shares.ts";
 import { type Reason, type ReasonCode, reasonCodes } from "./reasons.ts";
 
 export interface DecideFacts {
   readonly service: Service;
-  readonly classPlan: ClassPlan;
+  readonly classPlan: SteeredClass;
   readonly seen: Seen;
   readonly attempt: Attempt;
   readonly answers: readonly Answer[];
@@ -105,7 +98,8 @@ function classReasons(policy: Policy, facts: DecideFacts, found: Collected[]): v
   else add("class.rule", when);
   if (seen === "unknown") add("class.unknown");
   if (seen === "span") add("class.span");
-  if (classPlan.ranking.length > 0) add("nearest.ranked");
+  if (classPlan.orderedBy !== undefined) add("latency.ranked", classPlan.orderedBy);
+  else if (classPlan.ranking.length > 0) add("nearest.ranked");
   switch (attempt.name) {
     case "serve-all":
       return void add("fallback.serve-all");

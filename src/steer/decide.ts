@@ -19,6 +19,7 @@ import type { World } from "../world/world.ts";
 import { poolRow, serviceCarry } from "./carry.ts";
 import { decideReasons } from "./decide-reasons.ts";
 import type { Answer, Decision, Seen } from "./decision.ts";
+import { steeredClass } from "./measured.ts";
 import { attempt } from "./plan-shares.ts";
 import { roundIntegers } from "./shares.ts";
 
@@ -68,8 +69,9 @@ export function decide(
 ): Decision {
   const service = policy.services[index];
   assert(service !== undefined, "service index in range");
-  const classPlan = policy.ruleSets[service.ruleSet]?.classes[classIndex];
-  assert(classPlan !== undefined, "class index in range");
+  const written = policy.ruleSets[service.ruleSet]?.classes[classIndex];
+  assert(written !== undefined, "class index in range");
+  const classPlan = steeredClass(policy, world, written);
   const made = attempt(service, classPlan, serviceCarry(policy, world, index));
   const refused = made.name === "refuse";
   const answers = refused ? [] : answersOf(policy, world, { service, shares: made.shares });

@@ -23,6 +23,7 @@ export const reasonCodes = {
   "tier.preferred": "In the first tier of the plan.",
   "tier.failover": "In a later tier: those before it cannot carry, or not all of it.",
   "nearest.ranked": "Tiers are ordered by distance from the client.",
+  "latency.ranked": "Tiers are ordered by measured round trips from where the client is.",
   "weight.zero": "Weight 0: no new work.",
   "weight.share": "Shared by weight.",
   "hold.waiting": "Back up, held before it is used again.",

@@ -19,6 +19,7 @@ import type {
 } from "../policy/policy.ts";
 import type { World } from "../world/world.ts";
 import { type Carry, levels, poolRow, serviceCarry } from "./carry.ts";
+import { steeredClass } from "./measured.ts";
 import { attempt, attemptNames, planShares } from "./plan-shares.ts";
 import { roundSplit } from "./shares.ts";
 import {
@@ -83,6 +84,15 @@ export interface Table extends TableView {
   readonly rowArena: SlotArena;
   readonly wideRowArena: SlotArena;
   readonly columnsByKey: Map<string, Column>;
+  readonly measures: Measures;
+}
+
+/** Columns of World that are not of an endpoint, as the table has taken them in. */
+interface Measures {
+  /** LatencyColumns.rank, and how often it has changed. */
+  ranks: Uint8Array;
+  ranksVersion: number;
+  readonly measuredRuleSets: readonly boolean[];
 }
 
 export function buildTable(policy: Policy, world: World): Table {
@@ -123,13 +133,20 @@ function emptyTable(policy: Policy, world: World): Table {
     rowArena: createArena(false),
     wideRowArena: createArena(true),
     columnsByKey: new Map(),
+    measures: {
+      ranks: world.latency.rank.slice(),
+      ranksVersion: 0,
+      measuredRuleSets: policy.ruleSets.map(({ classes }) =>
+        classes.some(({ measured }) => measured !== undefined),
+      ),
+    },
   };
 }
 
 /**
  * Makes the table what buildTable would make of `world`, given every endpoint of which a column
  * that decides has changed since; an activated standby pool counts as a change of each of its
- * endpoints.
+ * endpoints. What is measured is compared here.
  */
 export function updateTable(
   table: Table,
@@ -148,10 +165,22 @@ export function updateTable(
     pools.add(index);
     services.add(pool.service);
   }
+  for (const service of remeasured(table, policy, world)) services.add(service);
   for (const pool of pools) updateRow(table, { policy, world, pool });
   for (const service of services) updateColumn(table, { policy, world, service });
   table.ttlSeconds.set(world.services.ttlSeconds);
   table.generation = world.generation;
+}
+
+/** Services that read a column of World which is of no endpoint and has changed. */
+function remeasured({ measures }: Table, policy: Policy, world: World): readonly ServiceIndex[] {
+  const { rank } = world.latency;
+  if (rank.every((each, row) => each === measures.ranks[row])) return [];
+  measures.ranks = rank.slice();
+  measures.ranksVersion++;
+  return policy.services.flatMap(({ ruleSet }, index) =>
+    measures.measuredRuleSets[ruleSet] === true ? [index as ServiceIndex] : [],
+  );
 }
 
 interface RowAt {
@@ -226,11 +255,13 @@ function updateColumn(table: Table, at: ColumnAt): void {
   const service = policy.services[at.service];
   assert(service !== undefined, "service index in range");
   const carry = serviceCarry(policy, world, at.service);
-  const key = `${service.ruleSet} ${service.fallback} ${carry.join()}`;
+  const { ranksVersion, measuredRuleSets } = table.measures;
+  const order = measuredRuleSets[service.ruleSet] === true ? ` ${ranksVersion}` : "";
+  const key = `${service.ruleSet} ${service.fallback} ${carry.join()}${order}`;
   const before = table.columns[at.service];
   if (before?.key === key) return;
   const found = table.columnsByKey.get(key);
-  const column = found ?? makeColumn(table, policy, { service, carry, key });
+  const column = found ?? makeColumn(table, policy, { service, world, carry, key });
   if (found === undefined) table.columnsByKey.set(key, column);
   column.users++;
   table.columns[at.service] = column;
@@ -241,9 +272,14 @@ function updateColumn(table: Table, at: ColumnAt): void {
 function makeColumn(
   table: Table,
   policy: Policy,
-  of: { readonly service: Service; readonly carry: Carry; readonly key: string },
+  of: {
+    readonly service: Service;
+    readonly world: World;
+    readonly carry: Carry;
+    readonly key: string;
+  },
 ): Column {
-  const { service, carry, key } = of;
+  const { service, world, carry, key } = of;
   const classes = policy.ruleSets[service.ruleSet]?.classes ?? [];
   const ids: number[] = [];
   for (let ordinal = 0; ordinal < service.poolCount; ordinal++) {
@@ -251,7 +287,8 @@ function makeColumn(
   }
   const wholeCarry = new Uint16Array(carry.length).fill(limits.availabilityFull);
   const attempts = new Uint8Array(classes.length);
-  const shapes = Uint32Array.from(classes, (classPlan, classIndex) => {
+  const shapes = Uint32Array.from(classes, (written, classIndex) => {
+    const classPlan = steeredClass(policy, world, written);
     const { name, shares } = attempt(service, classPlan, carry);
     attempts[classIndex] = attemptNames.indexOf(name);
     const only = onlyMember(shares);

@@ -45,6 +45,8 @@ class Scene {
   readonly plan;
   readonly allowed: readonly boolean[];
   readonly rule: number;
+  /** The cell by whose order the plan stands. */
+  readonly cell: string | undefined;
 
   constructor(policy: Policy, world: World, where: { service: number; class: number }) {
     this.policy = policy;
@@ -54,7 +56,9 @@ class Scene {
     this.service = service;
     const plan = policy.ruleSets[service.ruleSet]?.classes[where.class];
     if (plan === undefined) throw new Error("no such class");
-    this.plan = plan;
+    const latency = byLatency(policy, world, plan);
+    this.cell = latency?.cell;
+    this.plan = { ...plan, plan: latency?.plan ?? plan.plan };
     this.allowed = plan.allowed;
     this.rule = plan.rule;
   }
@@ -221,6 +225,33 @@ function split(children: readonly Outcome[], weights: readonly number[]): Outcom
   return { shares, availability: Math.max(...able.map(({ child }) => child.availability)) };
 }
 
+/** "Latency": the plan with the measured regions in the cell's order; undefined without any. */
+function byLatency(
+  policy: Policy,
+  world: World,
+  { plan, measured }: Policy["ruleSets"][number]["classes"][number],
+): { readonly plan: Plan; readonly cell: string } | undefined {
+  if (measured === undefined) return undefined;
+  const standby = measured.standby && plan.kind === "first" ? plan.children.slice(1) : undefined;
+  const ranked = standby !== undefined && plan.kind === "first" ? plan.children[0] : plan;
+  if (ranked?.kind !== "first") return undefined;
+  const tiers = ranked.children.map((child, i) => {
+    const region = measured.regions[i] ?? 0;
+    const place = world.latency.rank[measured.cell * policy.regions.length + region] ?? 0;
+    return { child, place };
+  });
+  const queue = tiers.filter(({ place }) => place > 0).sort((a, b) => a.place - b.place);
+  if (queue.length === 0) return undefined;
+  const children = tiers.map(({ child, place }) =>
+    place === 0 ? child : (queue.shift()?.child ?? child),
+  );
+  const whole: Plan = { kind: "first", children };
+  return {
+    plan: standby === undefined ? whole : { kind: "first", children: [whole, ...standby] },
+    cell: policy.latency?.cells[measured.cell]?.name ?? "",
+  };
+}
+
 /** Every pool of the plan, with the nodes on the way to it. */
 interface Way {
   readonly pool: number;
@@ -368,7 +399,8 @@ function reasons(
       add("tier.failover", name(way.pool));
     }
   }
-  if (scene.plan.ranking.length > 0) add("nearest.ranked", "service");
+  if (scene.plan.ranking.length > 0 && scene.cell === undefined) add("nearest.ranked", "service");
+  if (scene.cell !== undefined) add("latency.ranked", "service", scene.cell);
   for (const way of sortedWays) {
     const zeroAbove = way.steps.some(
       ({ node, child }) => node.kind === "split" && node.weights[child] === 0,

@@ -4,7 +4,14 @@
  */
 
 import { simulatedEntropy } from "../../src/lib/entropy.ts";
-import type { ClassPlan, Plan, Policy, PoolOrdinal } from "../../src/policy/policy.ts";
+import type {
+  CellIndex,
+  ClassPlan,
+  Plan,
+  Policy,
+  PoolOrdinal,
+  RegionIndex,
+} from "../../src/policy/policy.ts";
 import { initialWorld } from "../../src/world/initial.ts";
 import { forced, verdict, type World } from "../../src/world/world.ts";
 import { testMonitor } from "../support/steer-fixture.ts";
@@ -108,9 +115,21 @@ function randomPolicy(dice: Dice): Policy {
     rule: 0,
     ranking: dice.chance(30) ? inPlan : [],
   };
+  const measured = measuredTiers(dice, plan.plan);
+  if (measured !== undefined) Object.assign(plan, { measured, ranking: inPlan });
   return {
     digest: "0".repeat(64),
     regions: pools.map((_, i) => ({ name: `r${i}`, jurisdictions: [], latitude: 0, longitude: 0 })),
+    latency: measured && {
+      cells: [
+        { name: "DE", country: "DE", asn: 0 },
+        { name: "FR", country: "FR", asn: 0 },
+      ],
+      windowMs: 600_000,
+      ageMs: 3_600_000,
+      marginHundredths: 1000,
+      observerCell: -1,
+    },
     monitors: [testMonitor],
     pools,
     endpoints,
@@ -132,6 +151,19 @@ function randomPolicy(dice: Dice): Policy {
       { rules: [{ when: dice.chance(50) ? 'country == "DE"' : "", steer: "x" }], classes: [plan] },
     ],
   } as unknown as Policy;
+}
+
+/** Sometimes the plan is one that latency may reorder. */
+function measuredTiers(dice: Dice, plan: Plan): ClassPlan["measured"] {
+  if (plan.kind !== "first" || !dice.chance(35)) return undefined;
+  const [head] = plan.children;
+  const standby = head?.kind === "first" && dice.chance(70);
+  const ranked = standby && head.kind === "first" ? head : plan;
+  // A tier's region is that of its first pool: in these policies each pool has its own.
+  const regionOf = (node: Plan): number =>
+    node.kind === "pool" ? node.pool : regionOf(node.children[0] as Plan);
+  const regions = ranked.children.map(regionOf) as unknown as readonly RegionIndex[];
+  return { cell: 1 as CellIndex, standby, regions };
 }
 
 function randomWorld(dice: Dice, policy: Policy): World {
@@ -176,6 +208,12 @@ function randomWorld(dice: Dice, policy: Policy): World {
       columns.forced[e] = dice.pick([forced.up, forced.down, forced.drain]);
     }
     columns.frozen[e] = dice.chance(5) ? 1 : 0;
+  }
+  if (policy.latency !== undefined && dice.chance(80)) {
+    const order = shuffled(dice, policy.regions.length).slice(0, dice.between(0, 5));
+    order.forEach((region, place) => {
+      world.latency.rank[policy.regions.length + region] = place + 1;
+    });
   }
   policy.pools.forEach((pool, index) => {
     if (pool.standby === "manual") world.pools.active[index] = dice.chance(40) ? 1 : 0;
