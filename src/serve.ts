@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatProblem, type Problem } from "./errors.ts";
 import type { Entropy } from "./lib/entropy.ts";
+import { logLine, logSink } from "./lib/log.ts";
 import { limits } from "./limits.ts";
 import { type Lock, takeLock } from "./link/lock.ts";
 import { type PartName, partNames, partSocket, statePaths } from "./link/paths.ts";
@@ -217,11 +218,8 @@ function pidFile(stateDir: string): string {
 
 /** The supervisor's own lines of the log, in the form of the parts' (lib/log.ts). */
 function sayer(options: ServeOptions): Say {
-  // A closed standard error must not end the server.
-  process.stderr.on("error", () => undefined);
-  const write = options.onLine ?? ((line: string) => void process.stderr.write(`${line}\n`));
-  return (level, msg) => {
-    const time = new Date(options.entropy.now()).toISOString();
-    write(JSON.stringify({ level, time, part: "supervisor", pid: process.pid, msg }));
-  };
+  const { entropy, onLine } = options;
+  const part = "supervisor";
+  const write = onLine ?? logSink(part, entropy).write;
+  return (level, msg) => write(logLine({ level, part, msg }, entropy));
 }

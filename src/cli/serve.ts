@@ -1,8 +1,10 @@
 /** `rhumb serve`: the server in the foreground, as a service manager wants it. */
 import { hostname } from "node:os";
+import { isatty } from "node:tty";
+import { logSink } from "../lib/log.ts";
 import { formatLogLine } from "../lib/log-view.ts";
 import { serve } from "../serve.ts";
-import { type CliCommand, complain, entropy, examples } from "./command.ts";
+import { type CliCommand, entropy, examples } from "./command.ts";
 import { configOption, stateOption } from "./options.ts";
 
 interface Options {
@@ -31,15 +33,13 @@ export const command: CliCommand = {
         examples(["rhumb serve -c rhumb.yaml", "rhumb serve -c /etc/rhumb --state /var/lib/rhumb"]),
       )
       .action(async (options: Options) => {
-        const asText =
-          options.logFormat === "text" ||
-          (options.logFormat === "auto" && process.stderr.isTTY === true);
+        const asText = options.logFormat === "text" || (options.logFormat === "auto" && isatty(2));
         process.exitCode = await serve({
           source: options.config,
           stateDir: options.state,
           node: options.node,
           entropy,
-          ...(asText ? { onLine: (line: string) => complain(formatLogLine(line)) } : {}),
+          ...(asText ? { onLine: logSink("supervisor", entropy, formatLogLine).write } : {}),
         });
       }),
 };

@@ -111,13 +111,14 @@ function createPart(name: PartName): Part {
   const registry = createRegistry();
   countProcess(registry, name);
   const families = (): readonly FamilyDump[] => registry.dump();
+  const entropy = systemEntropy();
   return {
     name,
     stateDir,
     node: values.node,
     source: values.config,
-    entropy: systemEntropy(),
-    log: logger(name),
+    entropy,
+    log: logger(name, { entropy }),
     registry,
     socket: partSocket(stateDir, name),
     handlers: { metrics: () => ({ ok: true, value: { families: families() } }) },

@@ -6,10 +6,11 @@ import { createRegistry } from "../../src/lib/telemetry.ts";
 import { runObserver } from "../../src/parts/observer.ts";
 import { poisonedProbe } from "./poisoned-probe.ts";
 
+const entropy = systemEntropy();
 await runObserver({
   stateDir: process.argv[2] ?? "",
-  entropy: systemEntropy(),
-  log: logger("observer", { level: "warn" }),
+  entropy,
+  log: logger("observer", { entropy, level: "warn" }),
   registry: createRegistry(),
   probe: poisonedProbe(),
   sandboxEntry: fileURLToPath(new URL("poisoned-sandbox.ts", import.meta.url)),
