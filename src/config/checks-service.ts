@@ -104,6 +104,11 @@ function poolAt(raw: unknown, path: Path, colour: string): PoolAt {
   return { colour, path, count: entries.length, endpoints };
 }
 
+/** What is valid of one endpoint or a list of them, as written. */
+export function endpointsAt(raw: unknown): EndpointConfig[] {
+  return poolAt(raw, [], "").endpoints.map(({ endpoint }) => endpoint);
+}
+
 function checkEndpoints(checks: ServiceChecks): void {
   const raw = checks.raw["endpoints"];
   if (!isMapping(raw)) return;

@@ -64,7 +64,7 @@ function checkPlan(checks: ServiceChecks, steer: unknown, where: PlanAt): void {
 }
 
 /** The regions a plan names; undefined for a plan over every region of the service. */
-function planRegions(steer: unknown, path: Path): readonly RegionAt[] | undefined {
+export function planRegions(steer: unknown, path: Path): readonly RegionAt[] | undefined {
   if (Array.isArray(steer)) return tierRegions(steer, path);
   if (!isMapping(steer)) return undefined;
   if (Array.isArray(steer["order"])) return tierRegions(steer["order"], [...path, "order"]);

@@ -3,6 +3,7 @@
  * Called by load.ts. What DNS asks of records and delegations is checked by policy/names.ts when it
  * builds the tree.
  */
+import { canonicalOwner } from "./address.ts";
 import type { Checks, ServiceChecks } from "./checks.ts";
 import { placeText } from "./checks.ts";
 import type { Path } from "./document.ts";
@@ -65,7 +66,7 @@ export interface ServiceName {
   readonly path: Path;
 }
 
-/** The names of a service, the default included; empty when they are invalid or unclear. */
+/** The names of a service that are valid, the default included; empty when that is unclear. */
 export function namesOf(checks: ServiceChecks): readonly ServiceName[] {
   const written = checks.raw["names"];
   if (written === undefined) {
@@ -73,11 +74,12 @@ export function namesOf(checks: ServiceChecks): readonly ServiceName[] {
     return zone === undefined ? [] : [{ name: `${checks.name}.${zone}`, path: checks.path }];
   }
   const path = [...checks.path, "names"];
-  const names = checks.service.names ?? [];
-  return names.map((name, index) => ({
-    name,
-    path: Array.isArray(written) ? [...path, index] : path,
-  }));
+  const texts: readonly unknown[] = Array.isArray(written) ? written : [written];
+  return texts.flatMap((text, index) => {
+    const name = typeof text === "string" ? canonicalOwner(text) : undefined;
+    if (name === undefined) return [];
+    return [{ name, path: Array.isArray(written) ? [...path, index] : path }];
+  });
 }
 
 export function checkNames(services: readonly ServiceChecks[]): void {

@@ -3,8 +3,7 @@
  * control/ and tests. Pure. Sections are read entry by entry and the checks between values run on
  * whatever is valid, so all mistakes are reported together and none in a valid neighbour.
  */
-import { byPlace, type Place, type Problem } from "../errors.ts";
-import { limits } from "../limits.ts";
+import type { Place, Problem } from "../errors.ts";
 import type { Checks, ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts";
 import { checkAssertions } from "./checks-assert.ts";
 import { checkColours } from "./checks-colours.ts";
@@ -17,7 +16,8 @@ import { configDigest } from "./digest.ts";
 import { type Path, readDocument } from "./document.ts";
 import { type Draft, draftKey, draftOf, isMapping, type Report } from "./draft.ts";
 import { type Merged, mergeDocuments, pathOf, problemOf } from "./merge.ts";
-import { salvage } from "./salvage.ts";
+import { problemList } from "./problem-list.ts";
+import { type Salvaged, salvage } from "./salvage.ts";
 import {
   type Config,
   configSchema,
@@ -51,7 +51,7 @@ export interface RefusedConfig {
    * What is whole of it, for the stages after this one to find their errors in; never to be put in
    * force. undefined when nothing can be said.
    */
-  readonly salvaged: Config | undefined;
+  readonly salvaged: Salvaged | undefined;
   readonly placeOf: (path: string) => Place | undefined;
 }
 
@@ -72,13 +72,8 @@ export function loadConfig(sources: readonly Source[]): LoadResult {
   // With a file missing, what the others lack or refer to may well be in it.
   const draft = readDraft(merged, whole ? report : exceptMissingTop(report));
   const services = whole ? checkAll({ draft, report }) : [];
-  const found = ordered(problems);
-  const placeOf = (path: string): Place => {
-    const steps = pathOf(path, merged.value);
-    // `zone: x` is short for an entry of `zones` that stands nowhere.
-    const short = steps[0] === "zones" && merged.sections.zones?.[steps[1] ?? ""] === undefined;
-    return merged.locate(short ? ["zone"] : steps);
-  };
+  const found = problemList(problems);
+  const placeOf = placer(merged, draft);
   if (found.some((problem) => problem.severity === "error")) {
     const salvaged = whole ? salvage(draft, services, problems) : undefined;
     return { ok: false, problems: found, salvaged, placeOf };
@@ -91,6 +86,19 @@ export function loadConfig(sources: readonly Source[]): LoadResult {
     digest: configDigest(config),
     written: merged.value,
     placeOf,
+  };
+}
+
+/** Later stages name zones by their apex, however it is written. */
+function placer(merged: Merged, draft: ConfigDraft): (path: string) => Place {
+  const keys = new Map(draft.zones.map(({ apex, path }) => [apex, path]));
+  const apexes = { zones: Object.fromEntries([...keys].map(([apex]) => [apex, undefined])) };
+  return (path) => {
+    const steps = pathOf(path, path.startsWith("zones.") ? apexes : merged.value);
+    const written = steps[0] === "zones" ? keys.get(String(steps[1])) : undefined;
+    if (written === undefined) return merged.locate(steps);
+    // `zone: x` is short for an entry of `zones` that stands nowhere.
+    return merged.locate(written.length === 1 ? written : [...written, ...steps.slice(2)]);
   };
 }
 
@@ -187,22 +195,4 @@ function finish(draft: ConfigDraft, services: readonly ServiceChecks[]): Config 
     regions: Object.fromEntries((draft.regions ?? new Map()) as Map<string, RegionConfig>),
     services: Object.fromEntries(named),
   };
-}
-
-/** The same thing said twice of one place is said once; what is too much is counted. */
-function ordered(problems: readonly Problem[]): readonly Problem[] {
-  const seen = new Set<string>();
-  const unique = problems.filter((problem) => {
-    const { code, message, place } = problem;
-    const key = JSON.stringify([code, message, place]);
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
-  const sorted = byPlace(unique);
-  if (sorted.length <= limits.problemsMax) return sorted;
-  const kept = sorted.slice(0, limits.problemsMax - 1);
-  const message = `${sorted.length - kept.length} more problems are not shown`;
-  const hint = "put these right first";
-  return [...kept, { code: "config.limit", severity: "error", path: "", message, hint }];
 }

@@ -1,97 +1,121 @@
 /**
  * What is whole of a configuration that has errors, so that the stages after this one can report
  * theirs in the same run. Called by load.ts. Never put in force: only the errors found in it count.
- * What is at fault stands at its default or is left out, with all that refers to it.
+ * Each part is kept by itself; in the place of one at fault stands a value that no later stage
+ * objects to, and whoever reads two values together asks `isStandIn` about the other one.
  */
 import type { Problem } from "../errors.ts";
-import type { ConfigDraft, ServiceChecks } from "./checks.ts";
-import { namesOf } from "./checks-zones.ts";
+import type { ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts";
 import { isMapping } from "./draft.ts";
+import { type Faults, faultsOf } from "./faults.ts";
+import { salvageGeo } from "./salvage-geo.ts";
+import { mendRecords, noTtl } from "./salvage-records.ts";
+import { salvageService } from "./salvage-service.ts";
 import {
   type Config,
   configSchema,
   type RegionConfig,
   type ServiceConfig,
-  serviceSchema,
   type ZoneConfig,
+  zoneSchema,
 } from "./schema.ts";
 
-const origin = [0, 0] as const;
+export interface Salvaged {
+  readonly config: Config;
+  /** Does something else than what is written stand at this dotted path, or below it? */
+  readonly isStandIn: (path: string) => boolean;
+}
+
+/** Jurisdictions: [code, ...], of which each is judged by itself. */
+type Jurisdictions = NonNullable<Config["jurisdictions"]>;
 
 export function salvage(
   draft: ConfigDraft,
   services: readonly ServiceChecks[],
   problems: readonly Problem[],
-): Config | undefined {
-  const errors = problems.filter(({ severity }) => severity === "error").map(({ path }) => path);
-  // Too many of something: what belongs together cannot be told.
-  if (errors.some((path) => path === "regions" || path === "services" || path === "zones")) {
-    return undefined;
+): Salvaged | undefined {
+  // Of too many things it is enough to say so.
+  const crowded = problems.some(
+    ({ code, path }) => code === "config.limit" && !path.includes(".") && path !== "assert",
+  );
+  if (crowded) return undefined;
+  const faults = faultsOf(problems);
+  const regions = new Map<string, RegionConfig>();
+  for (const [name, { at, in: within }] of draft.regions ?? []) {
+    regions.set(name, { at: at ?? [0, 0], in: within ?? [], labels: {} });
   }
-  const isWhole = (path: string): boolean =>
-    !errors.some((each) => each === path || each.startsWith(`${path}.`));
-  const faults = (path: string): readonly (string | undefined)[] =>
-    errors
-      .filter((each) => each === path || each.startsWith(`${path}.`))
-      .map((each) => each.slice(path.length + 1).split(".")[0] || undefined);
-  // Where a region is matters to no error of the later stages; in what it is does.
-  const regions = [...(draft.regions ?? [])]
-    .filter(([name]) => faults(`regions.${name}`).every((key) => key === "at" || key === "labels"))
-    .map(([name, region]) => [name, { labels: {}, ...region, at: region.at ?? origin }] as const);
-  const zones = draft.zones.filter(({ path }) => isWhole(path.join(".")));
-  const regionNames = new Set(regions.map(([name]) => name));
-  const apexes = zones.map(({ apex }) => apex);
-  const mended = services.map((checks) => mend(checks, faults(checks.path.join("."))));
-  const usable = mended.filter((checks): checks is ServiceChecks => {
-    if (checks === undefined) return false;
-    const names = namesOf(checks);
-    return (
-      names.length > 0 &&
-      names.every(({ name }) => apexes.some((apex) => `.${name}`.endsWith(`.${apex}`))) &&
-      regionsOf(checks).every((region) => regionNames.has(region))
-    );
-  });
-  const shape = configSchema.shape;
+  const zones = draft.zones.map((zone) => [zone.apex, mendZone(draft, zone, faults)] as const);
+  const spare = spareZone(draft);
+  const kept = services.map((checks): [string, ServiceConfig] => [
+    checks.name,
+    salvageService(checks, { faults, region: [...regions.keys()][0] ?? "region" }),
+  ]);
+  // A region that is defined nowhere is no reason to say nothing of the endpoints in it.
+  for (const [, { endpoints, fallback }] of kept) {
+    const fixed = typeof fallback === "string" ? [] : [fallback.fixed.region];
+    for (const name of [...Object.keys(endpoints), ...fixed]) {
+      if (!regions.has(name)) regions.set(name, { at: [0, 0], in: [], labels: {} });
+    }
+  }
+  const config = {
+    ...salvageTop(draft, faults),
+    geo: salvageGeo(draft, faults),
+    jurisdictions: salvageJurisdictions(draft, faults),
+    zones: Object.fromEntries([[spare, zoneSchema.parse({})], ...zones]),
+    regions: Object.fromEntries(regions),
+    services: Object.fromEntries(kept),
+  };
+  return { config: config as Config, isStandIn: faults.within };
+}
+
+/** Keys that no later stage takes apart: as written, or at their default. */
+function salvageTop(draft: ConfigDraft, faults: Faults): Record<string, unknown> {
+  const top: Record<string, unknown> = {};
+  for (const [key, schema] of Object.entries(configSchema.shape)) {
+    if (!faults.within(key) && Object.hasOwn(draft.top, key)) {
+      top[key] = draft.top[key as keyof typeof draft.top];
+      continue;
+    }
+    const standIn = schema.safeParse(undefined);
+    if (standIn.success && standIn.data !== undefined) top[key] = standIn.data;
+  }
+  return top;
+}
+
+/**
+ * The zone of names that are not known: of services whose own are wrong, and of all that lies in
+ * a zone whose apex is.
+ */
+function spareZone({ zonesKnown }: ConfigDraft): string {
+  return zonesKnown ? "invalid" : ".";
+}
+
+function mendZone(draft: ConfigDraft, { path, zone }: ZoneDraft, faults: Faults): ZoneConfig {
+  const base = path.join(".");
+  if (!faults.within(base)) return zone as ZoneConfig;
+  const whole = zoneSchema.parse({ soa: {} });
+  const raw = path.length === 1 ? undefined : draft.merged.sections.zones?.[String(path[1])];
+  const records = isMapping(raw) ? raw["records"] : undefined;
   return {
-    version: 1,
-    listen: isWhole("listen") ? (draft.top.listen as Config["listen"]) : shape.listen.parse({}),
-    geo: isWhole("geo") ? (draft.top.geo as Config["geo"]) : shape.geo.parse({}),
-    trustedProxies: draft.top.trustedProxies ?? [],
-    zones: Object.fromEntries(zones.map(({ apex, zone }) => [apex, zone as ZoneConfig])),
-    regions: Object.fromEntries(regions as [string, RegionConfig][]),
-    services: Object.fromEntries(
-      usable.map((checks) => [
-        checks.name,
-        {
-          ...(checks.service as ServiceConfig),
-          names: namesOf(checks).map(({ name }) => name),
-        },
-      ]),
-    ),
+    ns: zone.ns ?? [],
+    soa: { ...whole.soa, ...zone.soa } as ZoneConfig["soa"],
+    // What is added to its sets of records cannot be held against it.
+    ttl: faults.within(`${base}.ttl`) ? noTtl : (zone.ttl ?? whole.ttl),
+    records: mendRecords(records, { path: `${base}.records`, faults }),
   };
 }
 
-/** Keys that the others of a service are about: with a mistake in one of them it is left out. */
-const keystones: readonly (string | undefined)[] = [undefined, "endpoints", "names"];
-
-/** The service with defaults for its keys at fault; undefined when too little of it is left. */
-function mend(
-  checks: ServiceChecks,
-  faults: readonly (string | undefined)[],
-): ServiceChecks | undefined {
-  if (faults.some((key) => keystones.includes(key))) return undefined;
-  const service: Record<string, unknown> = { ...checks.service };
-  for (const key of new Set(faults)) {
-    const shape = Object.entries(serviceSchema.shape).find(([name]) => name === key)?.[1];
-    const standIn = shape?.safeParse(undefined);
-    if (standIn?.success === true) service[key ?? ""] = standIn.data;
-  }
-  return { ...checks, service: service as ServiceChecks["service"] };
-}
-
-/** Every region a whole service refers to: it has endpoints there, or its fixed answer is there. */
-function regionsOf(checks: ServiceChecks): readonly string[] {
-  const { fallback } = checks.service;
-  const fixed = isMapping(fallback) ? (fallback as { fixed: { region: string } }).fixed : undefined;
-  return [...(checks.regions ?? []), ...(fixed === undefined ? [] : [fixed.region])];
+/** A jurisdiction with a wrong code is a jurisdiction all the same, and its other codes count. */
+function salvageJurisdictions(draft: ConfigDraft, faults: Faults): Jurisdictions | undefined {
+  const raw = draft.merged.value["jurisdictions"];
+  if (!isMapping(raw)) return undefined;
+  const codesOf = (name: string, written: unknown): string[] => {
+    const codes: readonly unknown[] = Array.isArray(written) ? written : [written];
+    return codes.map((code, i) => {
+      const path = `jurisdictions.${name}`;
+      const wrong = faults.at(path) || faults.within(`${path}.${i}`);
+      return typeof code === "string" && !wrong ? code : "";
+    });
+  };
+  return Object.fromEntries(Object.entries(raw).map(([name, own]) => [name, codesOf(name, own)]));
 }

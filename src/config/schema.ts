@@ -197,7 +197,7 @@ const poolsOfRegion = z.union([
   z.record(colour, endpointList),
 ]);
 
-const recordSchema = object({
+export const recordSchema = object({
   name: z
     .string()
     .min(1)
@@ -362,7 +362,7 @@ export const zoneSchema = object({
   notify: later("zones.*.notify"),
 });
 
-const geoOverride = object({
+export const geoOverrideSchema = object({
   cidr: cidr.describe("Prefix; of several that cover an address the longest counts."),
   country: country.optional().describe("ISO 3166 country, such as DE."),
   subdivision: subdivision.optional().describe("ISO 3166-2 subdivision, such as US-CA."),
@@ -377,7 +377,7 @@ const geoSchema = object({
     .describe(
       "`bundled`, or an MMDB file (MaxMind, IPinfo, ip-location-db layouts), seen from the folder of the configuration.",
     ),
-  overrides: z.array(geoOverride).prefault([]).describe("What you know better, by prefix."),
+  overrides: z.array(geoOverrideSchema).prefault([]).describe("What you know better, by prefix."),
   asn: z
     .string()
     .min(1)

@@ -6,8 +6,9 @@
  */
 import { dirname, resolve } from "node:path";
 import { loadConfig } from "../config/load.ts";
+import { problemList } from "../config/problem-list.ts";
 import { readSources, type Source } from "../config/source.ts";
-import { byPlace, type Problem } from "../errors.ts";
+import type { Problem } from "../errors.ts";
 import { loadGeography } from "../geo/load.ts";
 import type { Entropy } from "../lib/entropy.ts";
 import type { Revision } from "../link/messages.ts";
@@ -52,18 +53,21 @@ export async function compileRevision(
   const read = await readSources(source);
   if (!read.ok) return read;
   const loaded = loadConfig(read.sources);
-  const config = loaded.ok ? loaded.config : loaded.salvaged;
+  const salvaged = loaded.ok ? undefined : loaded.salvaged;
+  const config = loaded.ok ? loaded.config : salvaged?.config;
   if (config === undefined) return { ok: false, problems: loaded.problems };
   const { placeOf } = loaded;
   const cacheDir = statePaths(options.stateDir).geography;
   const database = databasePath(config.geo.database, read.sources);
   const asn = config.geo.asn === undefined ? undefined : databasePath(config.geo.asn, read.sources);
+  const isStandIn = salvaged?.isStandIn ?? (() => false);
   const geography = await loadGeography({
     database,
     asn,
     overrides: config.geo.overrides,
     entropy: options.entropy,
-    cacheDir,
+    // What is made up is not kept in the place of what may be asked for again.
+    cacheDir: isStandIn("geo") ? undefined : cacheDir,
     placeOf,
   });
   // With a stage at fault the next ones still look at what is whole, so that one run tells all.
@@ -75,14 +79,14 @@ export async function compileRevision(
         entropy: options.entropy,
         cacheDir,
       });
-  const compiled = stand.ok ? compile(config, stand.geography, placeOf) : undefined;
+  const compiled = stand.ok ? compile(config, stand.geography, { placeOf, isStandIn }) : undefined;
   const before = [...loaded.problems, ...(geography.ok ? [] : geography.problems)];
   if (loaded.ok && geography.ok && compiled?.ok === true) {
     const files = [database, ...(asn === undefined ? [] : [asn])];
     const databases = files.filter((file) => file !== "bundled");
     const { policy } = compiled;
     const claims = claimsOf(config, placeOf);
-    const problems = byPlace([
+    const problems = problemList([
       ...before,
       ...compiled.problems,
       ...asserted(policy, claims, { mode: options.assertions ?? "leave", source }),
@@ -95,7 +99,7 @@ export async function compileRevision(
   const after = compiled?.problems.filter(
     ({ severity }) => severity === "error" || (loaded.ok && geography.ok),
   );
-  return { ok: false, problems: byPlace([...before, ...(after ?? [])]) };
+  return { ok: false, problems: problemList([...before, ...(after ?? [])]) };
 }
 
 function asserted(

@@ -170,15 +170,6 @@ function ruleSetOf(making: Making, service: RuledService): number {
 function residencyOf(making: Making, { draft, path }: RuledService): ResidencySets {
   const { jurisdictions } = making;
   const { residency } = draft.config;
-  for (const client of Object.keys(residency?.clients ?? {})) {
-    if (jurisdictions.known.has(client)) continue;
-    reportError(making.findings, {
-      code: "config.unknown-reference",
-      path: `${path}.residency.clients.${client}`,
-      message: `there is no jurisdiction \`${client}\` of clients`,
-      hint: `write a country such as DE, one of ${jurisdictions.known.names.join(", ")}, or define it under \`jurisdictions\``,
-    });
-  }
   const inside = (of: readonly string[] | undefined) => poolsInside(making, draft, of);
   const sets = residencySets(residency, { inside, jurisdictions });
   if (sets.tooMany) {

@@ -21,7 +21,7 @@ services:
 ${services}`;
   const loaded = loadConfig([{ file: "rhumb.yaml", text }]);
   assert.ok(loaded.ok, JSON.stringify(loaded.problems));
-  const compiled = compile(loaded.config, smallWorld, (path) => loaded.placeOf(path));
+  const compiled = compile(loaded.config, smallWorld, { placeOf: loaded.placeOf });
   return compiled.problems
     .filter(({ severity }) => severity === "error")
     .map(({ path, message, place }) => `${place?.line} ${path}: ${message}`);

@@ -4,13 +4,10 @@
  * client; answered as a CNAME, it hands the client to another service, which must not undo the
  * first one's residency nor lead back to it.
  */
-import { limits } from "../limits.ts";
-import { types } from "../wire/dns-constants.ts";
-import { parseName } from "../wire/dns-name.ts";
+import type { EndpointConfig, ServiceConfig } from "../config/schema.ts";
 import type { ServiceDraft } from "./compile-model.ts";
 import { type Findings, reportError } from "./compile-problems.ts";
-import { createNameQuery, findAnswering, loadName } from "./name-lookup.ts";
-import type { NameTable } from "./name-table.ts";
+import type { NameTableResult } from "./name-table.ts";
 
 interface Handover {
   readonly from: number;
@@ -20,17 +17,17 @@ interface Handover {
 }
 
 export function checkHosts(
-  names: NameTable,
+  steeredBy: NameTableResult["steeredBy"],
   drafts: readonly ServiceDraft[],
   findings: Findings,
 ): void {
   const handovers: Handover[] = [];
   drafts.forEach(({ service, config }, from) => {
-    for (const [region, colours] of Object.entries(config.endpoints)) {
-      for (const { host, cname } of Object.values(colours).flat()) {
-        const to = host === undefined ? undefined : steeredBy(names, host);
+    for (const [below, endpoints] of endpointLists(config)) {
+      for (const { host, cname } of endpoints) {
+        const to = host === undefined ? undefined : steeredBy(host);
         if (host === undefined || to === undefined) continue;
-        const path = `services.${service.name}.endpoints.${region}`;
+        const path = `services.${service.name}.${below}`;
         if (cname) handovers.push({ from, to, path, host });
         else {
           reportError(findings, {
@@ -48,26 +45,17 @@ export function checkHosts(
   for (const handover of handovers) checkHandover(handover, { drafts, handovers, findings });
 }
 
-/** The service that steers a name, static CNAMEs of these zones followed; undefined: none. */
-function steeredBy(names: NameTable, host: string): number | undefined {
-  const name = parseName(host);
-  if (!name.ok) return undefined;
-  const query = createNameQuery();
-  loadName(query, name.value, 0);
-  const { nodes, rrsets, bytes } = names;
-  for (let hop = 0; hop <= limits.dnsCnameHopsMax; hop++) {
-    const node = findAnswering(names, query);
-    if (node < 0) return undefined;
-    const service = nodes.service[node] ?? -1;
-    if (service >= 0) return service;
-    const first = nodes.firstRrset[node] ?? 0;
-    const own = rrsets.type.subarray(first, first + (nodes.rrsetCount[node] ?? 0));
-    const alias = own.indexOf(types.cname);
-    if (alias < 0) return undefined;
-    // Two octets of length stand before each record's data.
-    loadName(query, bytes, (rrsets.offset[first + alias] ?? 0) + 2);
+/** All endpoints, those of a fixed answer included, by where they are written. */
+function endpointLists(config: ServiceConfig): readonly [string, readonly EndpointConfig[]][] {
+  const { endpoints, fallback } = config;
+  const lists = Object.entries(endpoints).map(([region, colours]): [string, EndpointConfig[]] => [
+    `endpoints.${region}`,
+    Object.values(colours).flat(),
+  ]);
+  if (typeof fallback !== "string") {
+    lists.push(["fallback.fixed.endpoints", fallback.fixed.endpoints]);
   }
-  return undefined;
+  return lists;
 }
 
 function checkHandover(
@@ -94,6 +82,8 @@ function checkHandover(
   const theirs = drafts[to]?.config.residency?.only ?? [];
   const inside = theirs.length > 0 && theirs.every((place) => mine.only.includes(place));
   if (inside && mine.clients === undefined) return;
+  const both = [drafts[from], drafts[to]].map((draft) => draft?.service.name ?? "");
+  if (both.some((name) => findings.isStandIn(`services.${name}.residency`))) return;
   reportError(findings, {
     code: "config.conflict",
     path,

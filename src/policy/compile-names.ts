@@ -6,37 +6,40 @@ import { type Config, type ZoneConfig, zoneSchema } from "../config/schema.ts";
 import { assert } from "../errors.ts";
 import { byName, type ServiceDraft } from "./compile-model.ts";
 import type { Findings } from "./compile-problems.ts";
-import type { NameTable, RecordInput, SteeredInput, ZoneInput } from "./name-table.ts";
+import type { NameTableResult, RecordInput, SteeredInput, ZoneInput } from "./name-table.ts";
 import { buildNameTable } from "./names.ts";
 import type { ServiceIndex } from "./policy.ts";
 
 export function compileNames(
   config: Config,
   given: { readonly drafts: readonly ServiceDraft[]; readonly findings: Findings },
-): NameTable | undefined {
+): NameTableResult {
   const { findings, drafts } = given;
   const zones = Object.entries(config.zones ?? {}).sort(byName);
   const written = (path: string) => ({ path, place: findings.placeOf(path) });
   const records = zones.flatMap(([apex, zone]) => zoneRecords(apex, zone, written));
   const steered: SteeredInput[] = [];
   drafts.forEach(({ service, config: of }, index) => {
-    const cname = Object.values(of.endpoints).some((colours) =>
-      Object.values(colours).some((list) => list.some((endpoint) => endpoint.cname)),
-    );
+    const lists = Object.values(of.endpoints).flatMap((colours) => Object.values(colours));
+    if (typeof of.fallback !== "string") lists.push(of.fallback.fixed.endpoints);
+    const cname = lists.some((list) => list.some((endpoint) => endpoint.cname));
+    let copy = false;
     service.names.forEach((name, i) => {
+      if (name === "") return;
       const path = `services.${service.name}.names`;
       const at = written(service.names.length > 1 ? `${path}.${i}` : path);
       steered.push({ name, service: index as ServiceIndex, cname, ...at });
-      records.push(...serviceRecords({ name, service: service.name, of, zones }, written));
+      records.push(...serviceRecords({ name, service: service.name, of, zones, copy }, written));
+      copy = true;
     });
   });
   const inputs = zones.map(([apex, zone]) => ({
     ...zoneInput(apex, zone),
     ...written(`zones.${apex}`),
   }));
-  const { table, problems } = buildNameTable({ zones: inputs, records, steered });
-  findings.problems.push(...problems);
-  return table;
+  const result = buildNameTable({ zones: inputs, records, steered });
+  for (const problem of result.problems) findings.problems.push(problem);
+  return result;
 }
 
 type Written = (path: string) => Pick<RecordInput, "path" | "place">;
@@ -77,6 +80,7 @@ function serviceRecords(
     readonly service: string;
     readonly of: ServiceDraft["config"];
     readonly zones: readonly (readonly [string, ZoneConfig])[];
+    readonly copy: boolean;
   },
   written: Written,
 ): RecordInput[] {
@@ -90,6 +94,7 @@ function serviceRecords(
     type: record.type,
     ttlSeconds: (record.ttl ?? zoneTtl) / 1000,
     data: record.data,
+    copy: at.copy,
     ...written(`services.${at.service}.records.${i}`),
   }));
 }

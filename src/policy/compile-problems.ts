@@ -8,6 +8,11 @@ export type PlaceOf = (path: string) => Place | undefined;
 export interface Findings {
   readonly problems: Problem[];
   readonly placeOf: PlaceOf;
+  /**
+   * Does something else than what the operator wrote stand at a path, or below it, because that is
+   * wrong and has been reported? Then what follows from it is no mistake of its own.
+   */
+  readonly isStandIn: (path: string) => boolean;
 }
 
 export interface Finding {

@@ -27,7 +27,7 @@ function run(services: string, geography: Geography = smallWorld): CompileResult
   const text = `version: 1\nzone: example.com\nregions:${regions}\nservices:\n${services}`;
   const loaded = loadConfig([{ file: "rhumb.yaml", text }]);
   assert.ok(loaded.ok, loaded.ok ? "" : loaded.problems.map(formatProblem).join("\n"));
-  return compile(loaded.config, geography, (path) => loaded.placeOf(path));
+  return compile(loaded.config, geography, { placeOf: loaded.placeOf });
 }
 
 function policyFrom(services: string, geography?: Geography): Policy {
@@ -326,7 +326,7 @@ services:
 `;
     const loaded = loadConfig([{ file: "rhumb.yaml", text }]);
     assert.ok(loaded.ok);
-    const result = compile(loaded.config, world, (path) => loaded.placeOf(path));
+    const result = compile(loaded.config, world, { placeOf: loaded.placeOf });
     const errors = result.problems.filter(({ severity }) => severity === "error");
     assert.equal(errors.length, 1);
     const [problem = assert.fail()] = errors;

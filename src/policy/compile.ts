@@ -15,7 +15,7 @@ import { compilePlaces, compileRuleSets, type RuledService } from "./compile-cla
 import { checkHosts } from "./compile-hosts.ts";
 import { compileModel, type Model } from "./compile-model.ts";
 import { compileNames } from "./compile-names.ts";
-import { type Findings, type PlaceOf, reportWarning } from "./compile-problems.ts";
+import { type Findings, type PlaceOf, reportError, reportWarning } from "./compile-problems.ts";
 import { type FlatRule, flattenRules, type WhenCache } from "./compile-rules.ts";
 import { type Jurisdictions, readJurisdictions } from "./jurisdictions.ts";
 import type { Listen, Policy, RuleSetIndex, Service } from "./policy.ts";
@@ -30,16 +30,17 @@ export type CompileResult =
 export function compile(
   config: Config,
   geography: Geography,
-  placeOf: PlaceOf = () => undefined,
+  reading: Partial<Pick<Findings, "placeOf" | "isStandIn">> = {},
 ): CompileResult {
-  const findings: Findings = { problems: [], placeOf };
+  const { placeOf = () => undefined, isStandIn = () => false } = reading;
+  const findings: Findings = { problems: [], placeOf, isStandIn };
   const { problems } = findings;
   const model = compileModel(config, findings);
-  const names = compileNames(config, { drafts: model.drafts, findings });
-  if (names !== undefined) checkHosts(names, model.drafts, findings);
+  const { table: names, steeredBy } = compileNames(config, { drafts: model.drafts, findings });
+  checkHosts(steeredBy, model.drafts, findings);
   const jurisdictions = readJurisdictions(config, findings);
+  checkClients(model, findings, jurisdictions);
   const ruled = compileRules(model, findings, jurisdictions);
-  if (ruled === undefined) return { ok: false, problems: ordered(problems) };
   problems.push(...indistinct(ruled, { model, geography, placeOf }));
   warnNoSystems(ruled, geography, findings);
   const cidrs = ruledCidrs(ruled);
@@ -78,20 +79,34 @@ export function compile(
   return { ok: true, policy, problems: ordered(problems) };
 }
 
-/** undefined when the rules of some service are wrong; the others' mistakes are found as well. */
+/** Jurisdictions of clients, by which residency sends them. */
+function checkClients(model: Model, findings: Findings, { known }: Jurisdictions): void {
+  for (const { service, config } of model.drafts) {
+    for (const client of Object.keys(config.residency?.clients ?? {})) {
+      if (known.has(client)) continue;
+      reportError(findings, {
+        code: "config.unknown-reference",
+        path: `services.${service.name}.residency.clients.${client}`,
+        message: `there is no jurisdiction \`${client}\` of clients`,
+        hint: `write a country such as DE, one of ${known.names.join(", ")}, or define it under \`jurisdictions\``,
+      });
+    }
+  }
+}
+
+/** Services whose rules are right: what else is wrong with them is found all the same. */
 function compileRules(
   model: Model,
   findings: Findings,
   { known }: Jurisdictions,
-): readonly RuledService[] | undefined {
+): readonly RuledService[] {
   const cache: WhenCache = new Map();
   const ruled = model.drafts.map((draft) => {
     const path = `services.${draft.service.name}`;
     const rules = flattenRules(draft.config.steer, { servicePath: path, findings, cache, known });
     return rules && { draft, rules, path };
   });
-  const whole = ruled.filter((each) => each !== undefined);
-  return whole.length === ruled.length ? whole : undefined;
+  return ruled.filter((each) => each !== undefined);
 }
 
 /** Regions that some service ranks by distance and this geography cannot tell apart. */

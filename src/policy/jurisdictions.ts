@@ -44,11 +44,11 @@ export function readJurisdictions(
   const members = new Map(builtInJurisdictions);
   for (const [name, codes] of Object.entries(config.jurisdictions ?? {})) {
     members.set(name, codes);
-    for (const code of codes) {
-      if (country(code.slice(0, 2)) !== undefined) continue;
+    for (const [index, code] of codes.entries()) {
+      if (code === "" || country(code.slice(0, 2)) !== undefined) continue;
       reportError(findings, {
         code: "config.unknown-reference",
-        path: `jurisdictions.${name}`,
+        path: `jurisdictions.${name}.${index}`,
         message: `there is no country ${code.slice(0, 2)}`,
         hint: "write ISO 3166 codes, such as DE or US-CA",
       });
@@ -58,6 +58,8 @@ export function readJurisdictions(
   for (const [name, codes] of members) {
     for (const code of codes) byCode.set(code, [...(byCode.get(code) ?? []), name]);
   }
+  // None can be missed in a section that could not be read.
+  const all = config.jurisdictions === undefined && findings.isStandIn("jurisdictions");
   const isCountry = (name: string) => country(name) !== undefined;
   const of = ({ country: code, subdivision }: Place): ReadonlySet<string> => {
     const found = [...(byCode.get(code) ?? []), ...(byCode.get(subdivision) ?? [])];
@@ -73,6 +75,9 @@ export function readJurisdictions(
       possible: (name) =>
         location.country === "" || (location.subdivision === "" && partly(name, location.country)),
     }),
-    known: { has: (name) => members.has(name) || isCountry(name), names: [...members.keys()] },
+    known: {
+      has: (name) => all || members.has(name) || isCountry(name),
+      names: [...members.keys()],
+    },
   };
 }

@@ -16,6 +16,8 @@ export interface Written {
   /** Dotted path such as `zones.example.com.records.3`. */
   readonly path: string;
   readonly place?: Place | undefined;
+  /** Read once more, under another name: what is wrong with it already is not said again. */
+  readonly copy?: boolean | undefined;
 }
 
 export interface RecordInput extends Written {
@@ -73,6 +75,11 @@ export interface NameTableInput {
 export interface NameTableResult {
   readonly table: NameTable | undefined;
   readonly problems: readonly Problem[];
+  /**
+   * The service that answers for a host name, static CNAMEs of these zones followed; undefined:
+   * none. As far as names are known, where some are wrong.
+   */
+  readonly steeredBy: (host: string) => ServiceIndex | undefined;
 }
 
 export interface Zone {

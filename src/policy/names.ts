@@ -4,7 +4,7 @@
  */
 import { packTable } from "./name-pack.ts";
 import type { NameTableInput, NameTableResult } from "./name-table.ts";
-import { checkDraft } from "./zone-checks.ts";
+import { checkDraft, steeredBy } from "./zone-checks.ts";
 import { newDraft } from "./zone-draft.ts";
 import { draftAncestors, draftSteered, draftZones } from "./zone-read.ts";
 import { draftRecords } from "./zone-records.ts";
@@ -18,8 +18,10 @@ export function buildNameTable(input: NameTableInput): NameTableResult {
   draftAncestors(draft);
   checkDraft(draft);
   const { problems } = draft;
-  if (problems.some((problem) => problem.severity === "error")) {
-    return { table: undefined, problems };
-  }
-  return { table: packTable(draft), problems };
+  const wrong = problems.some((problem) => problem.severity === "error");
+  return {
+    table: wrong ? undefined : packTable(draft),
+    problems,
+    steeredBy: (host) => steeredBy(draft, host),
+  };
 }

@@ -5,7 +5,8 @@
  */
 import { limits } from "../limits.ts";
 import { formatType, types } from "../wire/dns-constants.ts";
-import { formatName, lowerName, parentName } from "../wire/dns-name.ts";
+import { formatName, lowerName, parentName, parseName } from "../wire/dns-name.ts";
+import type { SteeredInput } from "./name-table.ts";
 import {
   type Draft,
   type DraftNode,
@@ -191,6 +192,19 @@ function findStatic(draft: Draft, name: Uint8Array): DraftNode | undefined {
   let encloser = parentName(name);
   while (!draft.nodes.has(nameKey(encloser))) encloser = parentName(encloser);
   return draft.nodes.get(nameKey(Uint8Array.from([1, 0x2a, ...encloser])));
+}
+
+/** As fronts answer: nothing at or below a delegation is ours. */
+export function steeredBy(draft: Draft, host: string): SteeredInput["service"] | undefined {
+  const name = parseName(host);
+  let target = name.ok ? name.value : undefined;
+  for (let hop = 0; target !== undefined && hop <= limits.dnsCnameHopsMax; hop++) {
+    const node = findStatic(draft, lowerName(target));
+    if (node === undefined || node.cut !== undefined) return undefined;
+    if (node.steered !== undefined) return node.steered.service;
+    target = node.rrsets.get(types.cname)?.records[0];
+  }
+  return undefined;
 }
 
 function checkRrset(draft: Draft, node: DraftNode, rrset: DraftRrset): void {

@@ -43,6 +43,8 @@ export interface Draft {
   readonly nodes: Map<string, DraftNode>;
   readonly zoneByApex: Map<string, DraftZone>;
   readonly problems: Problem[];
+  /** Codes and paths of them. */
+  readonly said: Set<string>;
 }
 
 /** Octets of a lower-cased wire name as text: a key for maps. */
@@ -51,7 +53,7 @@ export function nameKey(name: Uint8Array): string {
 }
 
 export function newDraft(): Draft {
-  return { zones: [], nodes: new Map(), zoneByApex: new Map(), problems: [] };
+  return { zones: [], nodes: new Map(), zoneByApex: new Map(), problems: [], said: new Set() };
 }
 
 export function report(
@@ -59,6 +61,9 @@ export function report(
   written: Written,
   problem: { code: ProblemCode; message: string; hint: string; severity?: "error" | "warning" },
 ): void {
+  const said = `${problem.code} ${written.path}`;
+  if (written.copy === true && draft.said.has(said)) return;
+  draft.said.add(said);
   draft.problems.push({
     code: problem.code,
     severity: problem.severity ?? "error",
@@ -86,6 +91,8 @@ export function checkTtl(
   written: Written,
   { what, seconds }: { readonly what: string; readonly seconds: number },
 ): boolean {
+  // NaN: reported already for what it is.
+  if (Number.isNaN(seconds)) return true;
   const ok = Number.isInteger(seconds) && seconds >= 0 && seconds <= limits.dnsRecordTtlSecondsMax;
   if (!ok) {
     const message = `${what} is ${seconds}`;

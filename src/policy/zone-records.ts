@@ -167,6 +167,9 @@ function recordHome(
   return ensureNode(draft, name, zone).rrsets;
 }
 
+/** A TTL that is not known (NaN) differs from none. */
+const differ = (a: number, b: number): boolean => a < b || a > b;
+
 function addRecords(
   draft: Draft,
   input: RecordInput,
@@ -179,7 +182,7 @@ function addRecords(
   const { rrsets, type, records } = added;
   const known = rrsets.get(type);
   // One RRset has one TTL (RFC 2181 section 5.2).
-  if (known !== undefined && known.ttlSeconds !== input.ttlSeconds) {
+  if (known !== undefined && differ(known.ttlSeconds, input.ttlSeconds)) {
     const message = `TTL ${input.ttlSeconds} here, ${known.ttlSeconds} at ${known.written.path}, in one set of ${input.type} records`;
     report(draft, input, { code: "config.conflict", message, hint: "give both the same TTL" });
     return;

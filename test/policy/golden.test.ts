@@ -23,7 +23,7 @@ function compiled(name: string): string {
   const text = readFileSync(new URL(`${name}.yaml`, folder), "utf8");
   const loaded = loadConfig([{ file: `${name}.yaml`, text }]);
   if (!loaded.ok) return loaded.problems.map((problem) => `${formatProblem(problem)}\n`).join("");
-  const result = compile(loaded.config, smallWorld, (path) => loaded.placeOf(path));
+  const result = compile(loaded.config, smallWorld, { placeOf: loaded.placeOf });
   const problems = [...loaded.problems, ...result.problems].map(formatProblem);
   const said = problems.length === 0 ? "" : `${problems.join("\n")}\n\n`;
   return result.ok ? `${said}${withoutDigests(printPolicy(result.policy))}` : said;
