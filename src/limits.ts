@@ -102,6 +102,11 @@ export const limits = {
   dnsIdentityBytesMax: 64,
   dnsZonesMax: 4096,
   dnsRecordsMax: 500_000,
+  /** Zone files: all files of one zone together, how many it includes and how deep, $GENERATE. */
+  zoneFileBytesMax: 64 * 1024 * 1024,
+  zoneIncludesMax: 64,
+  zoneIncludeDepthMax: 8,
+  zoneGenerateMax: 65_536,
   /** One RRset, uncompressed: it must fit in one message with its question and an OPT record. */
   dnsRrsetBytesMax: 60_000,
   /** RFC 2181 section 8. */
@@ -157,6 +162,9 @@ export const limits = {
   redirectReasonsMax: 4096,
   /** Probes. */
   probeIntervalMsMin: 250,
+  /** Checks made of others: how deep they nest, and how much one of them asks in all. */
+  checkDepthMax: 16,
+  checkPartsMax: 64,
   probeTimeoutMsMax: 60_000,
   probeBodyBytesMax: 65_536,
   probesInFlightMax: 4096,

@@ -176,3 +176,15 @@ function compareLabels(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number): 
   }
   return aLength - bLength;
 }
+
+/** Sorting these texts sorts the names canonically: labels from the root, each ended by U+0000. */
+export function nameOrderKey(name: Uint8Array): string {
+  const labels = labelOffsets(name).map((at) => {
+    let label = "";
+    for (let i = at + 1; i <= at + name[at]!; i++) {
+      label += String.fromCharCode(lowerOctet(name[i]!) + 1);
+    }
+    return `${label}\0`;
+  });
+  return labels.reverse().join("");
+}

@@ -43,7 +43,7 @@ const names = zonesFrom(`
   cut NS ns.cut
   cut NS ns.example.net.
   cut NS mail
-  cut TYPE43 \\# 4 00010802
+  cut TYPE43 \\# 5 0001080201
   ns.cut A 192.0.2.53
   ns.cut AAAA 2001:db8::53
   c0 CNAME c1
@@ -157,7 +157,7 @@ const answers: readonly (readonly [string, readonly string[]])[] = [
       "ad mail.example.com. 60 AAAA 2001:db8::1",
     ],
   ],
-  ["cut.example.com DS", ["NOERROR aa rd", "an cut.example.com. 60 DS \\# 4 00010802"]],
+  ["cut.example.com DS", ["NOERROR aa rd", "an cut.example.com. 60 DS 1 8 2 01"]],
   ["sub.example.com DS", ["NOERROR aa rd", soa]],
   ["sub.example.com A", ["NOERROR aa rd", "an sub.example.com. 60 A 192.0.2.9"]],
   ["example.com DS", ["NOERROR aa rd", soa]],

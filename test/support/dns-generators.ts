@@ -6,6 +6,8 @@ import fc from "fast-check";
 import { limits } from "../../src/limits.ts";
 import { types } from "../../src/wire/dns-constants.ts";
 import type { Message, ResourceRecord } from "../../src/wire/dns-message.ts";
+import { typeBitmap } from "../../src/wire/rdata-fields.ts";
+import { encodeSvcParams, svcKeys } from "../../src/wire/rdata-svcb.ts";
 
 /** Records with Object's prototype, so that they are deeply equal to literals. */
 const plainRecord = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
@@ -45,6 +47,59 @@ const tag = fc
   .stringMatching(/^[a-zA-Z0-9]{1,20}$/)
   .map((text) => Uint8Array.of(text.length, ...new TextEncoder().encode(text)));
 
+const counted = (minLength: number) =>
+  octets(minLength, 40).map((bytes) => Uint8Array.of(bytes.length, ...bytes));
+const bitmap = fc.array(fc.nat({ max: 0xffff }), { maxLength: 8 }).map(typeBitmap);
+/** Version, sizes of one digit and a power of ten, angles and an altitude. */
+const loc = fc
+  .record({
+    sizes: fc.array(
+      fc.tuple(fc.integer({ min: 1, max: 9 }), fc.nat({ max: 9 })).map(([a, b]) => a * 16 + b),
+      { minLength: 3, maxLength: 3 },
+    ),
+    latitude: fc.integer({ min: -324_000_000, max: 324_000_000 }),
+    longitude: fc.integer({ min: -648_000_000, max: 648_000_000 }),
+    altitude: fc.nat({ max: 0xffff_ffff }),
+  })
+  .map(({ sizes, latitude, longitude, altitude }) => {
+    const bytes = new Uint8Array(16);
+    bytes.set(sizes, 1);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(4, 2 ** 31 + latitude);
+    view.setUint32(8, 2 ** 31 + longitude);
+    view.setUint32(12, altitude);
+    return bytes;
+  });
+const svcParams = fc
+  .record(
+    {
+      [svcKeys.alpn]: fc
+        .array(counted(1), { minLength: 1, maxLength: 3 })
+        .map((items) => Uint8Array.from(items.flatMap((item) => [...item]))),
+      [svcKeys.port]: octets(2, 2),
+      [svcKeys.ipv4Hint]: fc.constantFrom(4, 8).chain((length) => octets(length, length)),
+      [svcKeys.ech]: octets(1, 30),
+      [svcKeys.ipv6Hint]: octets(16, 16),
+      7: octets(0, 20),
+      667: octets(0, 20),
+    },
+    { requiredKeys: [] },
+  )
+  .map((values) =>
+    encodeSvcParams(
+      new Map(
+        Object.entries(values).flatMap(([key, value]) => (value ? [[Number(key), value]] : [])),
+      ),
+    ),
+  );
+
+/** Types that end in octets of any number: cut, they are still well-formed. */
+export const openTypes: ReadonlySet<number> = new Set([
+  ...[types.txt, types.spf, types.caa, types.uri, types.ds, types.cds, types.dnskey, types.cdnskey],
+  ...[types.tlsa, types.smimea, types.sshfp, types.openpgpkey, types.zonemd, types.rrsig],
+  ...[types.nsec, types.nsec3, types.csync, types.svcb, types.https, 65_280],
+]);
+
 /** Valid rdata of a type with a presentation form, or of one without. */
 export const typedRdata: fc.Arbitrary<{ type: number; rdata: Uint8Array }> = fc.oneof(
   ...(
@@ -59,6 +114,33 @@ export const typedRdata: fc.Arbitrary<{ type: number; rdata: Uint8Array }> = fc.
       [types.srv, concat(octets(6, 6), wireName)],
       [types.txt, concat(characterString, characterString)],
       [types.caa, concat(octets(1, 1), tag, octets(0, 40))],
+      [types.hinfo, concat(characterString, characterString)],
+      [types.rp, concat(wireName, wireName)],
+      [types.afsdb, concat(octets(2, 2), wireName)],
+      [types.loc, loc],
+      [
+        types.naptr,
+        concat(octets(4, 4), characterString, characterString, characterString, wireName),
+      ],
+      [types.dname, wireName],
+      [types.ds, octets(5, 40)],
+      [types.cds, octets(5, 40)],
+      [types.sshfp, octets(3, 40)],
+      [types.rrsig, concat(octets(18, 18), wireName, octets(1, 40))],
+      [types.nsec, concat(wireName, bitmap)],
+      [types.dnskey, octets(5, 40)],
+      [types.cdnskey, octets(5, 40)],
+      [types.nsec3, concat(octets(4, 4), counted(0), counted(1), bitmap)],
+      [types.nsec3param, concat(octets(4, 4), counted(0))],
+      [types.tlsa, octets(4, 40)],
+      [types.smimea, octets(4, 40)],
+      [types.openpgpkey, octets(1, 40)],
+      [types.csync, concat(octets(6, 6), bitmap)],
+      [types.zonemd, octets(7, 60)],
+      [types.svcb, concat(octets(2, 2), wireName, svcParams)],
+      [types.https, concat(octets(2, 2), wireName, svcParams)],
+      [types.spf, concat(characterString, characterString)],
+      [types.uri, octets(4, 40)],
       [65_280, octets(0, 60)],
     ] as const
   ).map(([type, rdata]) => rdata.map((value) => ({ type, rdata: value }))),
