@@ -202,13 +202,18 @@ function prepare(stateDir: string, say: Say): Lock | undefined {
   }
   try {
     mkdirSync(paths.run, { recursive: true, mode: 0o700 });
-    writeFileSync(pidFile(stateDir), `${process.pid}\n`);
-    return taken.lock;
   } catch (error) {
     taken.lock.release();
     const message = `${stateDir} cannot be written: ${String(error)}`;
     return refuse({ code: "state.unusable", message, hint: "make room, or use another --state" });
   }
+  try {
+    writeFileSync(pidFile(stateDir), `${process.pid}\n`);
+  } catch (error) {
+    // A full disk must not keep a server from starting on what is on it.
+    say("warn", `no ${pidFile(stateDir)}: ${String(error)}`);
+  }
+  return taken.lock;
 }
 
 /** For `kill -HUP $(cat ...)`; nothing reads it. */

@@ -36,6 +36,10 @@ export function parseFor(text: string): number {
   return ms;
 }
 
+/** Said beside an override's answer when the observer could not write it down. */
+export const notOnDisk =
+  "in force, but not on disk: it is lost if the observer ends before its disk takes it; see the log";
+
 export function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }

@@ -4,8 +4,8 @@
  */
 import { Option } from "commander";
 import type { OverrideKind } from "../world/world.ts";
-import { type CliCommand, examples, out, outJson } from "./command.ts";
-import { currentUser, jsonOption, parseFor, stateOption } from "./options.ts";
+import { type CliCommand, complain, examples, out, outJson } from "./command.ts";
+import { currentUser, jsonOption, notOnDisk, parseFor, stateOption } from "./options.ts";
 import { ask } from "./server.ts";
 
 interface Options {
@@ -73,8 +73,9 @@ export function overrideCommand(name: string): CliCommand {
             },
           );
           if (reply === undefined) return;
-          const { override } = reply;
-          if (options.json === true) outJson(override);
+          const { override, onDisk } = reply;
+          if (!onDisk) complain(notOnDisk);
+          if (options.json === true) outJson({ ...override, onDisk });
           else {
             const until = new Date(override.expiresAt).toISOString();
             out(`${override.id}: ${override.kind} ${override.target} until ${until}`);

@@ -1,8 +1,8 @@
 /** `rhumb overrides` and `rhumb overrides lift`. */
 import type { CommandReply } from "../link/messages.ts";
 import { durationText } from "../world/describe.ts";
-import { type CliCommand, entropy, examples, out, outJson } from "./command.ts";
-import { currentUser, jsonOption, stateOption } from "./options.ts";
+import { type CliCommand, complain, entropy, examples, out, outJson } from "./command.ts";
+import { currentUser, jsonOption, notOnDisk, stateOption } from "./options.ts";
 import { ask } from "./server.ts";
 
 type Listed = CommandReply<"overrides">["overrides"];
@@ -45,6 +45,7 @@ export const command: CliCommand = {
           { name: "lift", input: { target, author: options.author } },
         );
         if (reply === undefined) return;
+        if (!reply.onDisk) complain(notOnDisk);
         if (options.json === true) outJson(reply.lifted);
         else for (const lifted of reply.lifted) out(`lifted ${lifted.kind} ${lifted.target}`);
       });

@@ -29,6 +29,9 @@ export const problemSchema = z.object({
 
 const overrideKind = z.enum(["drain", "force-up", "force-down", "freeze", "activate"]);
 
+/** False: it is in force, and lost should the observer end before its disk takes it. */
+const onDisk = z.boolean();
+
 const override = z.object({
   id: z.string(),
   kind: overrideKind,
@@ -101,12 +104,12 @@ export const commands = {
       author: words.min(1),
       forMs: z.int().min(1000),
     }),
-    reply: z.object({ override }),
+    reply: z.object({ override, onDisk }),
   },
   /** observer: takes back overrides, by id or by target. */
   lift: {
     input: z.object({ target: z.string().min(1).max(1024), author: words.min(1) }),
-    reply: z.object({ lifted: z.array(override) }),
+    reply: z.object({ lifted: z.array(override), onDisk }),
   },
   /** observer */
   overrides: { input: z.object({}), reply: z.object({ overrides: z.array(override) }) },

@@ -1,7 +1,7 @@
 /**
  * The operator's word, as it comes in on observer.sock: overrides, taking them back, and what is
  * believed now. Called by link/server.ts with inputs already checked against the schema. Works with
- * control and store dead; an override that was acknowledged is on disk.
+ * control, store and disk dead; the reply says whether the word is on disk.
  */
 import type { Entropy } from "../lib/entropy.ts";
 import type { CommandOutcome, Refusal } from "../link/messages.ts";
@@ -50,8 +50,7 @@ export function observerCommands(
       const [refused] = keeper.apply([{ kind: "override", at, override }]).refused;
       if (refused !== undefined) return refuse("invalid", refused.message);
       options.onOverride("added", override, input.author);
-      await options.persist();
-      return { ok: true, value: { override } };
+      return { ok: true, value: { override, onDisk: await options.persist() } };
     },
     lift: async (input) => {
       const keeper = getKeeper();
@@ -63,8 +62,7 @@ export function observerCommands(
       const at = options.entropy.now();
       keeper.apply(lifted.map(({ id }) => ({ kind: "lift", at, id })));
       for (const override of lifted) options.onOverride("lifted", override, input.author);
-      await options.persist();
-      return { ok: true, value: { lifted: [...lifted] } };
+      return { ok: true, value: { lifted: [...lifted], onDisk: await options.persist() } };
     },
     overrides: () => {
       const keeper = getKeeper();

@@ -1,7 +1,8 @@
 /**
  * World on disk: read once at the start, written while it changes. Called by parts/observer.ts. A
  * change that decides is on disk within limits.worldWriteMs; times of results alone wait longer.
- * One write at a time; a disk that refuses is reported when it begins to, and tried again.
+ * One write at a time; a disk that refuses is reported when it begins to and when it ends to, and
+ * is tried again.
  */
 import type { Entropy, Timer } from "../lib/entropy.ts";
 import type { Logger } from "../lib/log.ts";
@@ -102,12 +103,13 @@ export class WorldDisk {
   }
 
   async #write(world: World): Promise<boolean> {
-    const result = await writeWorld(this.#options.stateDir, world);
-    if (result.ok) this.#faulty = false;
-    else if (!this.#faulty) {
-      this.#faulty = true;
-      this.#options.log.error({ file: result.file }, `World is not on disk: ${result.message}`);
+    const { stateDir, log } = this.#options;
+    const result = await writeWorld(stateDir, world);
+    if (result.ok && this.#faulty) log.info("World is on disk again");
+    if (!result.ok && !this.#faulty) {
+      log.error({ file: result.file }, `World is not on disk: ${result.message}`);
     }
+    this.#faulty = !result.ok;
     return result.ok;
   }
 }

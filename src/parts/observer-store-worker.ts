@@ -29,7 +29,7 @@ export type StoreOrder =
 
 /** One for each order. */
 export type StoreReply =
-  | { readonly ok: true; readonly overrides: readonly Override[] }
+  | { readonly ok: true; readonly wrote: boolean; readonly overrides: readonly Override[] }
   | { readonly ok: false; readonly message: string };
 
 const entropy = systemEntropy();
@@ -70,7 +70,9 @@ port.on("message", (order: StoreOrder) => {
   last = last.then(async () => {
     let reply: StoreReply;
     try {
-      reply = { ok: true, overrides: await carryOut(order) };
+      const overrides = await carryOut(order);
+      const wrote = order.kind !== "list-overrides" && order.kind !== "end";
+      reply = { ok: true, wrote, overrides };
     } catch (error) {
       reply = { ok: false, message: error instanceof Error ? error.message : String(error) };
     }

@@ -113,7 +113,7 @@ export class ObserverStore {
     worker.on("message", (reply: StoreReply) => {
       this.#waiting.shift()?.(reply);
       if (!reply.ok) this.#fault(reply.message);
-      else if (this.#faulty && this.#waiting.length === 0) this.#mended();
+      else if (reply.wrote && this.#faulty && this.#waiting.length === 0) this.#mended();
     });
     worker.on("error", (error: unknown) => this.#fault(String(error)));
     worker.on("exit", () => {

@@ -5,7 +5,7 @@
  * holds the origins still under suspicion. Called by the observer; an orderly end clears the
  * traces. A disk that refuses costs the traces, never a probe.
  */
-import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import { xxh32 } from "../lib/xxh32.ts";
 import { limits } from "../limits.ts";
 
@@ -48,8 +48,10 @@ export class ProbeJournal {
     this.suspects = readKeys(before);
     for (let slot = limits.journalSlots - 1; slot >= 0; slot--) this.#free.push(slot);
     this.#try(() => {
-      this.#file = openSync(path, "w", 0o600);
+      // Written over in place and whole: a disk that fills up later has room for every trace.
+      this.#file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
       ftruncateSync(this.#file, fileBytes);
+      writeSync(this.#file, new Uint8Array(slotsEnd), 0, slotsEnd, 0);
     });
     this.setSuspects(this.suspects);
   }

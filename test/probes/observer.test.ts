@@ -1,6 +1,7 @@
 /** The observer as its readers see it: over its socket, with real origins, in one process. */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { getVerdicts, listAudit, listOverrides } from "../../src/control/records.ts";
 import { openSqliteStore } from "../../src/control/sqlite.ts";
@@ -69,6 +70,14 @@ async function scene(
     await observer.stop();
     remove();
   }
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 200; turn++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  assert.fail(`never: ${what}`);
 }
 
 /** An origin that can be ill, counting what it is asked. */
@@ -144,6 +153,28 @@ test("observer keeps verdicts and overrides across a restart, without a probe be
     const lifted = await command("lift", { target: "shop/fra", author: "tester" });
     assert.ok(lifted.ok && lifted.value.lifted[0]?.id === drained.value.override.id);
     await reader.until((world) => world.endpoints.forced[0] === forced.none);
+  }));
+
+test("observer takes overrides while its disk takes nothing, says so, and writes them later", () =>
+  scene(async ({ stateDir, reader, restart, command }) => {
+    const well = await origin();
+    await accept(stateDir, observedPolicy([well], { monitor: quick }));
+    await reader.until((world) => isUp(world, 0));
+    // A folder that is not empty cannot be replaced by a file, not even by root.
+    const { worldSnapshot } = statePaths(stateDir);
+    rmSync(worldSnapshot);
+    mkdirSync(join(worldSnapshot, "in the way"), { recursive: true });
+    const word = { kind: "drain", reason: "test", author: "ann", forMs: 3_600_000 } as const;
+    const given = await command("override", { ...word, target: "shop" });
+    assert.ok(given.ok && !given.value.onDisk, "in force, and not called kept");
+    await reader.until((world) => world.endpoints.forced[0] === forced.drain);
+    rmSync(worldSnapshot, { recursive: true });
+    await until("World is on disk", async () => (await readWorld(stateDir)).ok);
+    await restart();
+    await until("it is lifted, on disk", async () => {
+      const lifted = await command("lift", { target: "shop", author: "ann" });
+      return lifted.ok && lifted.value.onDisk;
+    });
   }));
 
 test("observer records overrides and verdicts, and reads overrides back when World is lost", () =>
