@@ -46,6 +46,7 @@ export const problemCodes = {
   "assert.undecided": "Whether an assertion of `assert` holds could not be told within the budget.",
   "geo.unreadable": "A geography database cannot be read, is cut short or is not of a known kind.",
   "demand.invalid": "A line of a demand file that cannot be read.",
+  "latency.invalid": "A line of a file of round trips that cannot be read.",
   "listen.in-use": "An address to listen on is taken.",
   "listen.refused": "An address to listen on cannot be had: not of this machine, or not permitted.",
   "state.in-use": "Another server uses the state directory.",

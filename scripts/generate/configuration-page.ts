@@ -70,6 +70,7 @@ A mapping needs \`ipv4\`, \`ipv6\` or both, or else \`host\`:`,
 | \`{nearest: {candidates: 3, of: [fra, iad], bias: {fra: 25}}}\` | the same, with its settings |
 | \`[fra, [ams, iad]]\` or \`{order: [...]}\` | in this order; a list inside the list shares equally |
 | \`{weights: {fra: 3, iad: 1}}\` | shared by weight |
+| \`latency\`, or \`{latency: {candidates: 3, of: [fra, iad]}}\` | the quickest region by measured round trips, by distance where nothing is measured |
 | \`{rules: [{when: ..., steer: ...}, {steer: ...}]}\` | the first rule whose condition holds; the last has none |
 
 [steering.md](steering.md) says exactly what each does. The keys of \`nearest\`:`,
@@ -132,6 +133,12 @@ be usable. \`refuse\`: refuse the query. \`{fixed: {...}}\`: other endpoints, su
     path: "geo",
     intro:
       "The bundled database knows countries and is for starting; name a current one for real traffic.",
+  },
+  {
+    heading: "latency",
+    path: "latency",
+    intro:
+      'For `steer: latency`. [steering.md](steering.md), "Latency", says how samples become an order of regions.',
   },
   {
     heading: "geo.overrides",
@@ -226,7 +233,9 @@ function keysOf(schema: JsonSchema, path: string): readonly (readonly [string, J
 /** `steer` refers to itself, so its schema stands apart. */
 export function steerOf(schema: JsonSchema): JsonSchema {
   const definitions = (schema as { readonly $defs?: Readonly<Record<string, JsonSchema>> }).$defs;
-  const steer = Object.values(definitions ?? {})[0];
+  const steer = Object.values(definitions ?? {}).find((each) =>
+    each.anyOf?.some(({ properties }) => properties?.["nearest"] !== undefined),
+  );
   if (steer === undefined) throw new Error("the schema defines no way of steering");
   return steer;
 }

@@ -80,6 +80,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./overrides.ts")).command,
   },
   {
+    name: "latency",
+    summary: "give a running server measured round trips",
+    load: async () => (await import("./latency.ts")).command,
+  },
+  {
     name: "demo",
     summary: "three regions on this machine, to break and mend",
     load: async () => (await import("./demo.ts")).command,

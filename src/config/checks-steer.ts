@@ -75,9 +75,11 @@ export function planRegions(steer: unknown, path: Path): readonly RegionAt[] | u
       at: "key" as const,
     }));
   }
-  const nearest = steer["nearest"];
-  if (isMapping(nearest) && Array.isArray(nearest["of"])) {
-    return tierRegions(nearest["of"], [...path, "nearest", "of"]);
+  for (const way of ["nearest", "latency"]) {
+    const ranked = steer[way];
+    if (isMapping(ranked) && Array.isArray(ranked["of"])) {
+      return tierRegions(ranked["of"], [...path, way, "of"]);
+    }
   }
   return undefined;
 }

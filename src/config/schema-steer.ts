@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { limits } from "../limits.ts";
-import { later, oneOf, refuse } from "./later.ts";
+import { later, refuse } from "./later.ts";
+import { offeredPrefix } from "./unsupported.ts";
 import { name, object, weight } from "./values.ts";
 
 /** Tiers: each a region, or several that share by weight. */
@@ -20,6 +21,12 @@ export type SteerInput =
         readonly bias?: Readonly<Record<string, number>> | undefined;
       };
     }
+  | {
+      readonly latency: {
+        readonly candidates?: number | undefined;
+        readonly of?: readonly string[] | undefined;
+      };
+    }
   | { readonly order: readonly (string | readonly string[])[] }
   | { readonly weights: Readonly<Record<string, number>> }
   | {
@@ -27,7 +34,7 @@ export type SteerInput =
     };
 
 /** A key that stands for a whole way of steering and is refused. */
-const laterSteer = (key: "latency" | "cost") =>
+const laterSteer = (key: "cost") =>
   object({ [key]: z.unknown() })
     .superRefine((_, context) => refuse(`services.*.steer.${key}`, context))
     .describe(later(`services.*.steer.${key}`).description ?? "") as z.ZodType as z.ZodType<
@@ -37,7 +44,7 @@ const laterSteer = (key: "latency" | "cost") =>
 
 export const steerSchema: z.ZodType<SteerInput, SteerInput> = z.lazy(() =>
   z.union([
-    oneOf(["nearest"], ["latency"], "services.*.steer"),
+    z.enum(["nearest", "latency"], { error: () => `${offeredPrefix}nearest latency` }),
     z.array(regionTier).min(1).max(limits.regionsMax),
     object({
       nearest: object({
@@ -56,6 +63,17 @@ export const steerSchema: z.ZodType<SteerInput, SteerInput> = z.lazy(() =>
           .describe(
             "Region -> percent, -99 to 99: a positive one draws clients, a negative sends.",
           ),
+      }),
+    }),
+    object({
+      latency: object({
+        candidates: z
+          .int()
+          .min(1)
+          .max(limits.regionsMax)
+          .optional()
+          .describe("As of `nearest`: the ranking that measured round trips rearrange."),
+        of: z.array(name).min(1).optional().describe("Only these regions."),
       }),
     }),
     object({ order: z.array(regionTier).min(1).max(limits.regionsMax) }),
@@ -78,7 +96,6 @@ export const steerSchema: z.ZodType<SteerInput, SteerInput> = z.lazy(() =>
         .min(1)
         .max(limits.rulesPerServiceMax),
     }),
-    laterSteer("latency"),
     laterSteer("cost"),
   ]),
 );

@@ -15,6 +15,7 @@ import {
 } from "./address.ts";
 import { assertionsSchema } from "./assertions.ts";
 import { later, oneOf } from "./later.ts";
+import { latencySchema } from "./schema-latency.ts";
 import { steerSchema } from "./schema-steer.ts";
 import {
   anyNumberOf,
@@ -430,6 +431,9 @@ export const configSchema = object({
       "Which countries and subdivisions are in a jurisdiction, for clients; docs/steering.md.",
     ),
   services: z.record(name, serviceSchema).describe("Applications and how clients reach them."),
+  latency: latencySchema
+    .optional()
+    .describe("How measured round trips are averaged and compared, for `steer: latency`."),
   policies: later("policies"),
   assert: assertionsSchema
     .optional()

@@ -10,8 +10,6 @@ export const unsupported = {
   "regions.*.cost": "Price of a unit of traffic served here, for steering by cost.",
   "regions.*.vote": "Whether vantages in the region count for the quorum on health.",
   "services.*.policy": "Name of a shared policy instead of the service's own `steer`.",
-  "services.*.steer=latency": "Steer to the region with the shortest measured round trip.",
-  "services.*.steer.latency": "Steer by measured round trip, with bounds and smoothing.",
   "services.*.steer.cost": "Steer to the cheapest region within a bound of latency.",
   "services.*.steer.rules.*.fronts": "Fronts the rule is for.",
   "services.*.steer.rules.*.else": "What a front does that cannot honour the rule.",

@@ -113,6 +113,25 @@ export const commands = {
   },
   /** observer */
   overrides: { input: z.object({}), reply: z.object({ overrides: z.array(override) }) },
+  /** observer: round trips from clients (an address, a prefix, or a cell such as DE) to regions. */
+  latency: {
+    input: z.object({
+      samples: z
+        .array(
+          z.object({
+            client: z.string().max(64),
+            region: z.string().max(64),
+            ms: z
+              .number()
+              .min(0)
+              .max(limits.latencyMicrosecondsMax / 1000),
+          }),
+        )
+        .max(limits.latencySamplesMax),
+    }),
+    /** Samples that counted, and the first names that are not known. */
+    reply: z.object({ taken: z.int(), unknown: z.array(z.string()) }),
+  },
   /** observer: what it believes now, whole. */
   world: { input: z.object({}), reply: z.object({ policyDigest: digest, world: z.unknown() }) },
   /** control: reads the configuration again, whether or not a file changed. */

@@ -22,6 +22,7 @@ import type { World } from "../world/world.ts";
 import { observerCommands } from "./observer-commands.ts";
 import { restoreWorld, WorldDisk } from "./observer-disk.ts";
 import { logOverride, logStep, VoidLog } from "./observer-log.ts";
+import { observerMeasures } from "./observer-measures.ts";
 import { type ObserverMetrics, observerMetrics } from "./observer-metrics.ts";
 import { PolicyWatch } from "./observer-policy.ts";
 import { Origins } from "./observer-probes.ts";
@@ -107,10 +108,11 @@ class Observer implements RunningObserver {
         this.#store.noteOverride(change, override, author);
       },
     });
+    const measures = observerMeasures({ entropy, getKeeper: () => this.#keeper });
     this.#publisher = await publishWorld({
       path: partSocket(stateDir, "observer"),
       getWorld: () => this.#keeper?.world,
-      handlers: { ...handlers, ...commands },
+      handlers: { ...handlers, ...commands, ...measures },
       onError: (message) => log.warn({ message }, "observer.sock"),
     });
     await this.#watch.start();

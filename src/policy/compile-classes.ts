@@ -13,6 +13,7 @@ import { limits } from "../limits.ts";
 import { type ColourPool, colourWeights } from "./compile-colours.ts";
 import type { ServiceDraft } from "./compile-model.ts";
 import {
+  isByLatency,
   type PlanLayout,
   type Planner,
   plannerOf,
@@ -28,7 +29,7 @@ import {
 } from "./compile-residency.ts";
 import type { FlatRule } from "./compile-rules.ts";
 import type { Jurisdictions } from "./jurisdictions.ts";
-import type { ClassPlan, Pool, PoolOrdinal, Region, RuleSet } from "./policy.ts";
+import type { CellIndex, ClassPlan, Pool, PoolOrdinal, Region, RuleSet } from "./policy.ts";
 import type { WhenFacts } from "./when.ts";
 
 /** Clients as rule sets see them, prepared once. */
@@ -106,6 +107,8 @@ interface Making {
   readonly regions: readonly Region[];
   readonly pools: readonly Pool[];
   readonly jurisdictions: Jurisdictions;
+  /** Per location, where latency is measured; -1 for nowhere. */
+  readonly cellOfLocation: Int32Array | undefined;
   readonly findings: Findings;
   readonly ruleSets: RuleSet[];
   readonly indexByText: Map<string, number>;
@@ -124,7 +127,10 @@ export interface RuleSets {
 
 export function compileRuleSets(
   services: readonly RuledService[],
-  given: Pick<Making, "places" | "regions" | "pools" | "jurisdictions" | "findings">,
+  given: Pick<
+    Making,
+    "places" | "regions" | "pools" | "jurisdictions" | "cellOfLocation" | "findings"
+  >,
 ): RuleSets {
   const making: Making = {
     ...given,
@@ -209,7 +215,8 @@ function layoutOf(making: Making, draft: ServiceDraft, allowed: Allowed): PlanLa
     }
     const { name } = region;
     const point = regionPoint(region);
-    regions.push({ name, point, pools: [entry], allowed: allowed[ordinal] === true });
+    const { region: index } = pool;
+    regions.push({ name, index, point, pools: [entry], allowed: allowed[ordinal] === true });
   }
   return { regions: regions.map(shared), standby: config.standby?.region };
 }
@@ -278,25 +285,36 @@ function makeRuleSet(making: Making, service: RuledService, residency: Residency
   const classes: ClassPlan[] = [];
   const classByText = new Map<string, number>();
   const classOf = new Uint32Array(places.locations.length);
-  // Per planner, the class of a point: most locations share one with another.
-  const classByPoint = planners.map(() => new Map<SpherePoint | undefined, number>());
+  // Per planner and cell, the class of a point: most locations share one with another.
+  const classByPoint = new Map<string, Map<SpherePoint | undefined, number>>();
   for (let location = 0; location < classOf.length; location++) {
     const group = places.groups[location] ?? 0;
     const rule = ruleOfGroup[group] ?? 0;
     const set = setOfGroup[group] ?? 0;
     const planner = rule * setCount + set;
     const point = places.points[location];
-    let classIndex = classByPoint[planner]?.get(point);
+    const cell = isByLatency(rules[rule]?.steer ?? "nearest")
+      ? (making.cellOfLocation?.[location] ?? -1)
+      : -1;
+    const known = getOr(classByPoint, `${planner} ${cell}`, () => new Map());
+    let classIndex = known.get(point);
     if (classIndex === undefined) {
-      const { plan, ranking } = (planners[planner] as Planner)(point);
-      const text = `${planner} ${JSON.stringify(plan)}`;
+      const { plan, ranking, measured } = (planners[planner] as Planner)(point);
+      const text = `${planner} ${cell} ${JSON.stringify(plan)}`;
       classIndex = classByText.get(text) ?? classes.length;
       if (classIndex === classes.length) {
-        classes.push({ plan, allowed: residency.sets[set] ?? [], rule, ranking });
+        const inCell = measured !== undefined && cell !== -1;
+        classes.push({
+          plan,
+          allowed: residency.sets[set] ?? [],
+          rule,
+          ranking,
+          ...(inCell && { measured: { ...measured, cell: cell as CellIndex } }),
+        });
         setOfClass.push(set);
         classByText.set(text, classIndex);
       }
-      classByPoint[planner]?.set(point, classIndex);
+      known.set(point, classIndex);
     }
     classOf[location] = classIndex;
   }
@@ -316,6 +334,12 @@ function makeRuleSet(making: Making, service: RuledService, residency: Residency
     residency: ofClients,
     ...shared,
   };
+}
+
+function getOr<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const found = map.get(key) ?? make();
+  map.set(key, found);
+  return found;
 }
 
 function memoised(planner: Planner): Planner {

@@ -5,11 +5,12 @@
 import type { SteerInput } from "../config/schema-steer.ts";
 import { assert } from "../errors.ts";
 import { biasedMetres, metresBetween, onSphere, type SpherePoint } from "../geo/distance.ts";
-import type { Plan, PoolOrdinal, Region } from "./policy.ts";
+import type { Plan, PoolOrdinal, Region, RegionIndex } from "./policy.ts";
 
 /** The pools of a region, in the words of its service. */
 export interface RegionPools {
   readonly name: string;
+  readonly index: RegionIndex;
   readonly point: SpherePoint;
   /** With the sum of its endpoints' weights, which several colours share by. */
   readonly pools: readonly { readonly ordinal: PoolOrdinal; readonly weight: number }[];
@@ -27,6 +28,8 @@ export interface PlanLayout {
 export interface MadePlan {
   readonly plan: Plan;
   readonly ranking: readonly PoolOrdinal[];
+  /** The ranked tiers' regions, where measured latency may rearrange them. */
+  readonly measured?: { readonly standby: boolean; readonly regions: readonly RegionIndex[] };
 }
 
 export const candidatesDefault = 3;
@@ -52,6 +55,7 @@ export function plannerOf(
       allowed && name !== layout.standby && (nearest.of?.includes(name) ?? true),
   );
   const { candidates, bias } = nearest;
+  const standby = layout.standby !== undefined;
   const tails = new Map(regions.map((first) => [first, ranked(regions, first.point, bias)]));
   const unranked = withStandby(splitOf(regions.map((region) => [1, regionPlan(region)])), layout);
   return (point) => {
@@ -61,9 +65,11 @@ export function plannerOf(
     if (first === undefined) return { plan: unranked, ranking: [] };
     const tail = tails.get(first) ?? [];
     const order = [...near, ...tail.filter((region) => !near.includes(region))];
+    const measurable = nearest.byLatency && order.length > 1;
     return {
       plan: withStandby(firstOf(order.map(regionPlan)), layout),
       ranking: order.flatMap((region) => region.pools.map(({ ordinal }) => ordinal)),
+      ...(measurable && { measured: { standby, regions: order.map(({ index }) => index) } }),
     };
   };
 }
@@ -85,10 +91,18 @@ export function steerText(steer: SteerInput): string {
       .map(([region, percent]) => `${region} ${percent > 0 ? "+" : ""}${percent}`);
     return `nearest ${candidates}${among}${parts.length === 0 ? "" : ` bias ${parts.join(", ")}`}`;
   }
+  if ("latency" in steer) {
+    const { candidates = candidatesDefault, of } = steer.latency;
+    return `latency ${candidates}${of === undefined ? "" : ` of ${[...of].sort().join(", ")}`}`;
+  }
   const tiers = "order" in steer ? steer.order : steer;
   return tiers
     .map((tier) => (typeof tier === "string" ? tier : `[${tier.join(", ")}]`))
     .join(" > ");
+}
+
+export function isByLatency(steer: SteerInput): boolean {
+  return steer === "latency" || (typeof steer === "object" && "latency" in steer);
 }
 
 type Bias = ReadonlyMap<string, number>;
@@ -97,13 +111,21 @@ interface Nearest {
   readonly candidates: number;
   readonly of: readonly string[] | undefined;
   readonly bias: Bias;
+  readonly byLatency: boolean;
 }
 
 function nearestOf(steer: SteerInput): Nearest | undefined {
-  if (steer === "nearest") return { candidates: candidatesDefault, of: undefined, bias: new Map() };
-  if (typeof steer === "string" || !("nearest" in steer)) return undefined;
+  if (typeof steer === "string") {
+    const byLatency = steer === "latency";
+    return { candidates: candidatesDefault, of: undefined, bias: new Map(), byLatency };
+  }
+  if ("latency" in steer) {
+    const { candidates = candidatesDefault, of } = steer.latency;
+    return { candidates, of, bias: new Map(), byLatency: true };
+  }
+  if (!("nearest" in steer)) return undefined;
   const { candidates = candidatesDefault, of, bias = {} } = steer.nearest;
-  return { candidates, of, bias: new Map(Object.entries(bias)) };
+  return { candidates, of, bias: new Map(Object.entries(bias)), byLatency: false };
 }
 
 /** Ordered by biased whole metres from a point, ties by name. */
@@ -123,12 +145,12 @@ function ranked(
 
 function staticPlan(steer: SteerInput, layout: PlanLayout): Plan {
   const plan = (name: string) => regionPlan(regionOf(layout, name));
-  assert(typeof steer !== "string" && !("rules" in steer), "rules are flat, latency is refused");
+  assert(typeof steer !== "string" && !("rules" in steer), "rules are flat");
   if ("weights" in steer) {
     const parts = Object.entries(steer.weights).sort(([a], [b]) => (a < b ? -1 : 1));
     return splitOf(parts.map(([name, weight]) => [weight, plan(name)]));
   }
-  assert(!("nearest" in steer), "nearest depends on a point");
+  assert(!("nearest" in steer) && !("latency" in steer), "these depend on a point");
   const tiers = "order" in steer ? steer.order : steer;
   return firstOf(
     tiers.map((tier) =>

@@ -97,6 +97,6 @@ export function addClassesWithin(
   return { setCount, setOfClass: Uint8Array.from(setOfClass), meet, within };
 }
 
-function classText({ plan, allowed, rule }: ClassPlan): string {
-  return `${rule} ${textOf(allowed)} ${JSON.stringify(plan)}`;
+function classText({ plan, allowed, rule, measured }: ClassPlan): string {
+  return `${rule} ${measured?.cell} ${textOf(allowed)} ${JSON.stringify(plan)}`;
 }

@@ -15,7 +15,9 @@ import { compilePlaces, compileRuleSets, type RuledService } from "./compile-cla
 import { checkHosts } from "./compile-hosts.ts";
 import { compileModel, type Model } from "./compile-model.ts";
 import { compileNames } from "./compile-names.ts";
+import { isByLatency } from "./compile-plan.ts";
 import { type Findings, type PlaceOf, reportError, reportWarning } from "./compile-problems.ts";
+import { compileLatency } from "./compile-latency.ts";
 import { type FlatRule, flattenRules, type WhenCache } from "./compile-rules.ts";
 import { type Jurisdictions, readJurisdictions } from "./jurisdictions.ts";
 import type { Listen, Policy, RuleSetIndex, Service } from "./policy.ts";
@@ -47,12 +49,15 @@ export function compile(
   const asns = ruledSystems(ruled);
   const overlaid = overlay(geography, cidrs.map(prefixOf));
   const places = compilePlaces(geography, { overlay: overlaid, cidrs, asns, jurisdictions });
+  const byLatency = ruled.some(({ rules }) => rules.some(({ steer }) => isByLatency(steer)));
+  const measured = byLatency ? compileLatency(config, places.locations, findings) : undefined;
   const { regions, pools, endpoints, monitors } = model;
   const { ruleSets, indices } = compileRuleSets(ruled, {
     places,
     regions,
     pools,
     jurisdictions,
+    cellOfLocation: measured?.cellOfLocation,
     findings,
   });
   if (names === undefined || problems.some(({ severity }) => severity === "error")) {
@@ -69,6 +74,7 @@ export function compile(
     endpoints,
     monitors,
     ruleSets,
+    latency: measured?.latency,
     v4: places.v4,
     v6: places.v6,
     locations: places.locations,
@@ -133,7 +139,7 @@ function indistinct(
 }
 
 function rankedRegions(config: ServiceConfig, steer: FlatRule["steer"]): ReadonlySet<string> {
-  const byDistance = steer === "nearest" || (typeof steer !== "string" && "nearest" in steer);
+  const byDistance = steer === "nearest" || (typeof steer === "object" && "nearest" in steer);
   if (!byDistance) return new Set();
   const of = steer === "nearest" ? undefined : steer.nearest.of;
   const names = of ?? Object.keys(config.endpoints);

@@ -31,6 +31,7 @@ import {
 import { decide } from "./decide.ts";
 import type { Decision, Seen } from "./decision.ts";
 import { clientKey } from "./key.ts";
+import { steeredClass } from "./measured.ts";
 import { createPicked, isSingle, pick } from "./pick.ts";
 import { type Reason, type ReasonCode, reasonCodes } from "./reasons.ts";
 import { buildServiceTable } from "./table.ts";
@@ -61,6 +62,8 @@ export interface PoolExplanation {
   readonly region: string;
   /** null where either point is not known. */
   readonly kilometres: number | null;
+  /** The measured round trip from the client's cell; null where latency does not count. */
+  readonly milliseconds: number | null;
   /** Of 65,536. */
   readonly share: number;
   readonly endpoints: readonly EndpointExplanation[];
@@ -156,9 +159,10 @@ function explainClass(policy: Policy, world: World, at: ExplainAt): Explanation 
   const { index, service, client, classified, prefix } = at;
   const { classIndex, seen } = classified;
   const ruleSet = policy.ruleSets[service.ruleSet];
-  const classPlan = ruleSet?.classes[classIndex];
-  const rule = ruleSet?.rules[classPlan?.rule ?? 0];
-  assert(classPlan !== undefined && rule !== undefined, "classes are those of the rule set");
+  const written = ruleSet?.classes[classIndex];
+  const rule = ruleSet?.rules[written?.rule ?? 0];
+  assert(written !== undefined && rule !== undefined, "classes are those of the rule set");
+  const classPlan = steeredClass(policy, world, written);
   const decision = decide(policy, world, index, classIndex, seen);
   const location = locationOf(policy, client, seen);
   const table = buildServiceTable(policy, world, index);
@@ -244,6 +248,7 @@ function explainPool(
     pool: pool.name,
     region: region.name,
     kilometres: Number.isNaN(metres) ? null : Math.round(metres / 1000),
+    milliseconds: roundTripMs(policy, world, { ...at, region: pool.region }),
     share: at.share,
     endpoints: row.map((_, k) => {
       const index = (pool.firstEndpoint + k) as EndpointIndex;
@@ -251,6 +256,18 @@ function explainPool(
       return explainEndpoint(policy, world, { index, share: answer?.share ?? 0 });
     }),
   };
+}
+
+function roundTripMs(
+  policy: Policy,
+  world: World,
+  at: { readonly classPlan: ClassPlan; readonly region: number },
+): number | null {
+  const { measured } = at.classPlan;
+  if (measured === undefined) return null;
+  const row = measured.cell * policy.regions.length + at.region;
+  if ((world.latency.rank[row] ?? 0) === 0) return null;
+  return (world.latency.microseconds[row] ?? 0) / 1000;
 }
 
 const conditionNames = Object.keys(conditions) as readonly (keyof typeof conditions)[];
@@ -306,7 +323,8 @@ export function formatExplanation(explanation: Explanation): string {
 
 function formatPool(pool: PoolExplanation): readonly string[] {
   const where = pool.pool === pool.region ? "" : ` in ${pool.region}`;
-  const far = pool.kilometres === null ? "" : `, ${pool.kilometres} km`;
+  const away = pool.kilometres === null ? "" : `, ${pool.kilometres} km`;
+  const far = pool.milliseconds === null ? away : `${away}, ${pool.milliseconds.toFixed(1)} ms`;
   return [
     `  ${formatShare(pool.share)} ${pool.pool}${where}${far}`,
     ...pool.endpoints.map((endpoint) => {

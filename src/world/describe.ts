@@ -8,6 +8,7 @@ import type { EndpointIndex, Policy, ServiceIndex } from "../policy/policy.ts";
 import type { EndpointState } from "./event.ts";
 import { type FailureCode, failureAt } from "./failures.ts";
 import { rampStepMs, stateOf } from "./health.ts";
+import { orderOfCell } from "./latency.ts";
 import { forced, type Override, type OverrideKind, type World } from "./world.ts";
 
 /** Ages and remainders are milliseconds; null where there is none. */
@@ -50,11 +51,23 @@ export interface ServiceDescription {
   readonly pools: readonly PoolDescription[];
 }
 
+/** What clients of a cell measured, in the order that counts. */
+export interface CellDescription {
+  readonly cell: string;
+  readonly regions: readonly {
+    readonly region: string;
+    readonly milliseconds: number;
+    readonly ageMs: number;
+  }[];
+}
+
 export interface WorldDescription {
   readonly policyDigest: string;
   readonly generation: number;
   readonly ageMs: number;
   readonly services: readonly ServiceDescription[];
+  /** Cells with a measurement. */
+  readonly latency: readonly CellDescription[];
   readonly overrides: readonly (Override & { readonly leftMs: number })[];
 }
 
@@ -84,11 +97,29 @@ export function describeWorld(policy: Policy, world: World, nowMs: number): Worl
     generation: world.generation,
     ageMs: Math.max(0, nowMs - world.at),
     services,
+    latency: describeCells(policy, world, nowMs),
     overrides: world.overrides.map((override) => ({
       ...override,
       leftMs: Math.max(0, override.expiresAt - nowMs),
     })),
   };
+}
+
+function describeCells(policy: Policy, world: World, nowMs: number): readonly CellDescription[] {
+  const { regions, latency } = policy;
+  return (latency?.cells ?? []).flatMap(({ name }, cell) => {
+    const order = orderOfCell(world.latency, cell, regions.length);
+    if (order.length === 0) return [];
+    const measured = order.map((region) => {
+      const row = cell * regions.length + region;
+      return {
+        region: regions[region]!.name,
+        milliseconds: world.latency.microseconds[row]! / 1000,
+        ageMs: Math.max(0, nowMs - world.latency.sampledAt[row]!),
+      };
+    });
+    return [{ cell: name, regions: measured }];
+  });
 }
 
 function standbyWord(kind: "no" | "manual" | "auto", active: number): PoolDescription["standby"] {
@@ -166,6 +197,20 @@ export function printWorld(description: WorldDescription): string {
     );
     lines.push(...table(rows));
   }
+  if (description.latency.length > 0) lines.push("", "round trips");
+  lines.push(
+    ...table(
+      description.latency.map(({ cell, regions }) => [
+        cell,
+        regions
+          .map(
+            ({ region, milliseconds, ageMs }) =>
+              `${region} ${milliseconds.toFixed(1)}ms (${durationText(ageMs)} ago)`,
+          )
+          .join(", "),
+      ]),
+    ),
+  );
   if (description.overrides.length > 0) lines.push("", "overrides");
   lines.push(
     ...table(
