@@ -220,10 +220,7 @@ const short = z.string().transform((text, context): Assertion => {
   return z.NEVER;
 });
 
-export const assertionsSchema = z
-  .array(
-    z.union([short.describe(`A sentence such as \`${assertionExamples[1]}\`.`), long]).meta({
-      title: "sentence, or mapping",
-    }),
-  )
-  .max(limits.assertionsMax);
+export const assertionSchema = z
+  .union([short.describe(`A sentence such as \`${assertionExamples[1]}\`.`), long])
+  .meta({ title: "sentence, or mapping" });
+export const assertionsSchema = z.array(assertionSchema).max(limits.assertionsMax);

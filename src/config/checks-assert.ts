@@ -1,12 +1,18 @@
 /** What assertions name must exist. Called by load.ts. */
-import type { Assertion } from "./assertions.ts";
+import { limits } from "../limits.ts";
+import { assertionSchema } from "./assertions.ts";
 import { type Checks, referenceHint } from "./checks.ts";
 import type { Path } from "./document.ts";
 import { isMapping } from "./draft.ts";
 
 export function checkAssertions(checks: Checks): void {
-  const assertions = checks.draft.top.assert as readonly Assertion[] | undefined;
-  assertions?.forEach(({ claim, services }, index) => {
+  const raw = checks.draft.merged.value["assert"];
+  if (!Array.isArray(raw)) return;
+  raw.slice(0, limits.assertionsMax).forEach((written: unknown, index) => {
+    // One that cannot be read has been reported, and hides none of the others.
+    const { data } = assertionSchema.safeParse(written);
+    if (data === undefined) return;
+    const { claim, services } = data;
     const path: Path = ["assert", index];
     for (const service of services ?? []) {
       refer(checks, { path, what: "service", name: service, known: checks.draft.services.keys() });

@@ -16,7 +16,7 @@ import {
 import type { Path } from "./document.ts";
 import { isMapping } from "./draft.ts";
 import { type EndpointConfig, endpointKeys, endpointSchema } from "./schema.ts";
-import { formatDuration } from "./values.ts";
+import { formatDuration, jurisdiction as jurisdictionSchema } from "./values.ts";
 
 export function checkService(checks: ServiceChecks): void {
   checkMonitor(checks);
@@ -202,12 +202,12 @@ function checkStandby(checks: ServiceChecks): void {
 
 function checkResidency(checks: ServiceChecks): void {
   const { regions } = checks.draft;
-  const written = checks.service.residency?.only;
-  if (written === undefined || regions === undefined) return;
+  const raw = checks.raw["residency"];
+  if (!isMapping(raw) || regions === undefined) return;
   const path = [...checks.path, "residency", "only"];
   const allowed = residencyOf(checks);
   if (allowed === undefined) {
-    checkJurisdictions(checks, written, path);
+    checkJurisdictions(checks, raw["only"], path);
     return;
   }
   const own = [...(checks.regions ?? [])].filter((region) => regions.has(region));
@@ -232,16 +232,14 @@ function checkResidency(checks: ServiceChecks): void {
   }
 }
 
-function checkJurisdictions(checks: ServiceChecks, written: readonly string[], path: Path): void {
+/** One jurisdiction or a list, as written: what is no text has been reported as that. */
+function checkJurisdictions(checks: ServiceChecks, written: unknown, path: Path): void {
   const known = jurisdictionsOf(checks);
-  const raw = checks.raw["residency"];
-  const within = isMapping(raw) ? raw["clients"] : undefined;
-  const last = String(path.at(-1));
-  const value =
-    path.at(-1) === "only" && isMapping(raw) ? raw["only"] : isMapping(within) ? within[last] : [];
-  const listed = Array.isArray(value);
-  for (const [index, jurisdiction] of written.entries()) {
-    if (known.has(jurisdiction)) continue;
+  const listed = Array.isArray(written);
+  const all: readonly unknown[] = listed ? written : [written];
+  for (const [index, jurisdiction] of all.entries()) {
+    if (typeof jurisdiction !== "string" || known.has(jurisdiction)) continue;
+    if (!jurisdictionSchema.safeParse(jurisdiction).success) continue;
     checks.report({
       code: "config.unknown-reference",
       path: listed ? [...path, index] : path,
@@ -274,10 +272,11 @@ function checkClientResidency(checks: ServiceChecks): void {
   }
   const known = jurisdictionsOf(checks);
   const only = residencyOf(checks);
-  for (const [client, written] of Object.entries(residency.clients ?? {})) {
-    if (written === undefined) continue;
+  const raws = isMapping(raw["clients"]) ? raw["clients"] : {};
+  for (const [client, own] of Object.entries(raws)) {
+    const written = residency.clients?.[client];
     const at = [...path, "clients", client];
-    if (!written.every((each) => known.has(each))) checkJurisdictions(checks, written, at);
+    if (!written?.every((each) => known.has(each))) checkJurisdictions(checks, own, at);
     else if (only !== undefined) {
       const regions = [...(checks.regions ?? [])];
       if (regions.length === 0) continue;

@@ -7,6 +7,7 @@ import { canonicalOwner } from "./address.ts";
 import type { Checks, ServiceChecks } from "./checks.ts";
 import { placeText } from "./checks.ts";
 import type { Path } from "./document.ts";
+import { isMapping } from "./draft.ts";
 
 export function checkZones(checks: Checks): void {
   const { draft, report } = checks;
@@ -38,15 +39,27 @@ function checkNesting(checks: Checks, apexes: ReadonlyMap<string, Path>): void {
       .filter((zone) => zone.apex !== apex && apex.endsWith(`.${zone.apex}`))
       .reduce<string>((best, zone) => (zone.apex.length > best.length ? zone.apex : best), "");
     if (parent === "") continue;
-    const zone = checks.draft.zones.find((each) => each.apex === parent)?.zone;
-    const delegated = zone?.records?.some(
-      (record) => record.type.toUpperCase() === "NS" && ownerOf(record.name, parent) === apex,
-    );
-    if (delegated === true || zone?.records === undefined) continue;
+    if (mayDelegate(checks, parent, apex)) continue;
     const hint = `add an NS record for ${apex} to ${parent}, or put its records there`;
     const message = `the zone lies inside ${parent} (${placeText(checks, apexes.get(parent) ?? [])}), which does not delegate it`;
     checks.report({ code: "config.conflict", path, message, hint, at: "key" });
   }
+}
+
+/** A record that cannot be read may be any. */
+function mayDelegate(checks: Checks, parent: string, apex: string): boolean {
+  const { draft } = checks;
+  const path = draft.zones.findLast((each) => each.apex === parent)?.path;
+  const zone = path?.length === 2 ? draft.merged.sections.zones?.[String(path[1])] : undefined;
+  const records = isMapping(zone) ? zone["records"] : undefined;
+  if (!Array.isArray(records)) return records !== undefined;
+  return records.some((record: unknown) => {
+    if (!isMapping(record)) return true;
+    const name = record["name"] ?? "@";
+    const isOwner = typeof name !== "string" || ownerOf(name, parent) === apex;
+    const type = record["type"];
+    return isOwner && (typeof type !== "string" || type.toUpperCase() === "NS");
+  });
 }
 
 function ownerOf(name: string, apex: string): string {

@@ -9,6 +9,7 @@ import { loadConfig } from "../config/load.ts";
 import { problemList } from "../config/problem-list.ts";
 import { readSources, type Source } from "../config/source.ts";
 import type { Problem } from "../errors.ts";
+import { emptyGeography } from "../geo/compile.ts";
 import { loadGeography } from "../geo/load.ts";
 import type { Entropy } from "../lib/entropy.ts";
 import type { Revision } from "../link/messages.ts";
@@ -62,7 +63,7 @@ export async function compileRevision(
   const asn = config.geo.asn === undefined ? undefined : databasePath(config.geo.asn, read.sources);
   const isStandIn = salvaged?.isStandIn ?? (() => false);
   const geography = await loadGeography({
-    database,
+    database: isStandIn("geo.database") ? [] : database,
     asn,
     overrides: config.geo.overrides,
     entropy: options.entropy,
@@ -71,17 +72,10 @@ export async function compileRevision(
     placeOf,
   });
   // With a stage at fault the next ones still look at what is whole, so that one run tells all.
-  const stand = geography.ok
-    ? geography
-    : await loadGeography({
-        database: "bundled",
-        overrides: [],
-        entropy: options.entropy,
-        cacheDir,
-      });
-  const compiled = stand.ok ? compile(config, stand.geography, { placeOf, isStandIn }) : undefined;
+  const clients = geography.ok ? geography.geography : emptyGeography();
+  const compiled = compile(config, clients, { placeOf, isStandIn });
   const before = [...loaded.problems, ...(geography.ok ? [] : geography.problems)];
-  if (loaded.ok && geography.ok && compiled?.ok === true) {
+  if (loaded.ok && geography.ok && compiled.ok) {
     const files = [database, ...(asn === undefined ? [] : [asn])];
     const databases = files.filter((file) => file !== "bundled");
     const { policy } = compiled;
@@ -96,10 +90,10 @@ export async function compileRevision(
     return { ok: true, revision: { policy, sources, warnings: problems, databases, claims } };
   }
   // Of what was left out later stages may warn wrongly; their errors are about what they read.
-  const after = compiled?.problems.filter(
+  const after = compiled.problems.filter(
     ({ severity }) => severity === "error" || (loaded.ok && geography.ok),
   );
-  return { ok: false, problems: problemList([...before, ...(after ?? [])]) };
+  return { ok: false, problems: problemList([...before, ...after]) };
 }
 
 function asserted(

@@ -17,8 +17,9 @@ import {
   type PlainLeaves,
   plantCuts,
   relocateLeaves,
+  uniformLeaves,
 } from "./leaves.ts";
-import { LocationTable } from "./locations.ts";
+import { LocationTable, unknownLocation } from "./locations.ts";
 import { openMmdb } from "./mmdb.ts";
 import {
   type GeoOverride,
@@ -177,6 +178,14 @@ function compact(layers: Layers): Layers {
     v6: renumber(layers.v6),
     locations: layers.locations.filter((_, i) => used[i] === 1),
   };
+}
+
+/** Nothing is known of any client: for those who go on looking where the databases are at fault. */
+export function emptyGeography(): Geography {
+  const source = { name: "none", license: "", builtAtSeconds: 0, onePointPerCountry: false };
+  const v4 = indexLeaves(uniformLeaves(1, 0));
+  const v6 = indexLeaves(uniformLeaves(4, 0));
+  return { digest: "", source, v4, v6, locations: [unknownLocation] };
 }
 
 export function compileGeography(

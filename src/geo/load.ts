@@ -20,7 +20,7 @@ import {
 import { airportsTable } from "./generated/airports.ts";
 import { countriesTable } from "./generated/countries.ts";
 import type { Geography } from "./geography.ts";
-import { type GeoOverride, type PlaceOf, Problems } from "./overrides.ts";
+import { type GeoOverride, type PlaceOf, Problems, readOverrides } from "./overrides.ts";
 
 /** What `database: bundled` is: docs/geography.md. */
 const bundledPackage = "@ip-location-db/geo-whois-asn-country-mmdb";
@@ -30,7 +30,10 @@ const bundledName = "bundled country database";
 const bundledLicense = "CC0-1.0 (package); registry data CC BY 4.0, Number Resource Organization";
 
 export interface LoadOptions {
-  /** `bundled`, or the path of an MMDB file; several are joined, the first that knows wins. */
+  /**
+   * `bundled`, or the path of an MMDB file; several are joined, the first that knows wins. None:
+   * what is written is no path, and only what else is wrong is wanted.
+   */
   readonly database: string | readonly string[];
   /** One more, of autonomous systems: joined after the others. */
   readonly asn?: string | undefined;
@@ -111,8 +114,13 @@ export async function loadGeography(options: LoadOptions): Promise<LoadResult> {
     const read = await readDatabase({ database: options.asn, key: "geo.asn" }, problems);
     if (read !== undefined) databases.push(read);
   }
-  if (problems.list.length > 0) return { ok: false, problems: problems.list };
-
+  if (problems.list.length > 0 || names.length === 0) {
+    // What else is wrong is found all the same.
+    if (databases.length === 0) readOverrides(overrides, problems);
+    if (databases.length === 0) return { ok: false, problems: problems.list };
+    const rest = compileGeography(databases, overrides, { digest: "", license: "", placeOf });
+    return { ok: false, problems: [...problems.list, ...(rest.ok ? [] : rest.problems)] };
+  }
   const digest = digestOf(databases, overrides);
   const license = names.includes("bundled") ? bundledLicense : "that of the database's provider";
   const cached = cacheDir === undefined ? undefined : await readCache(cacheDir, digest);

@@ -14,6 +14,10 @@ export interface Mistake {
   readonly code: ProblemCode;
   /** Mistakes that cannot be made together with this one. */
   readonly without?: readonly string[];
+  /** Said by a stage that looks at what is right as a whole: when nothing else is wrong. */
+  readonly late?: true;
+  /** What nothing leads to any more, as a warning says besides. */
+  readonly leaves?: readonly string[];
 }
 
 export const mistakes: readonly Mistake[] = [
@@ -92,8 +96,8 @@ export const mistakes: readonly Mistake[] = [
   // Geography.
   {
     id: "database is a list",
-    find: "database: bundled",
-    write: "database: [bundled] #!",
+    find: "database: geo.mmdb",
+    write: "database: [geo.mmdb] #!",
     code: "config.invalid",
   },
   {
@@ -443,5 +447,251 @@ export const mistakes: readonly Mistake[] = [
     find: ", of: [iad, nrt] } }",
     write: ", of: [iad, nrt], bias: { iad: 100 } } } #!",
     code: "config.invalid",
+  },
+  // Found by geo/, when databases and overrides are read.
+  {
+    id: "database that is not there",
+    find: "database: geo.mmdb",
+    write: "database: nowhere.mmdb #!",
+    code: "geo.unreadable",
+    without: ["database is a list"],
+  },
+  {
+    id: "database cut short",
+    find: "asn: systems.mmdb",
+    write: "asn: short.mmdb #!",
+    code: "geo.unreadable",
+  },
+  {
+    id: "country of nobody",
+    find: "- { cidr: 198.18.0.0/15, country: FR }",
+    write: "- { cidr: 198.18.0.0/15, country: ZZ } #!",
+    code: "config.invalid",
+  },
+  {
+    id: "airport of nobody, in an override",
+    find: "at: CDG }",
+    write: "at: QQQ } #!",
+    code: "config.unknown-reference",
+  },
+  {
+    id: "prefix with two values, one mapped",
+    find: '- { cidr: "2001:db8:7::/48", country: NL }',
+    write: '- { cidr: "::ffff:198.51.100.0/120", country: NL } #!',
+    code: "config.duplicate",
+    without: ["subdivision elsewhere"],
+  },
+  // Found by policy/, when it is compiled.
+  {
+    id: "airport of nobody",
+    find: "fra: { at: FRA, in: [EU, DE] }",
+    write: "fra: { at: QQQ, in: [EU, DE] } #!",
+    code: "config.unknown-reference",
+  },
+  {
+    id: "country of nobody in a jurisdiction",
+    find: "DACH: [DE, AT, CH]",
+    write: "DACH: [DE, ZZ, CH] #!",
+    code: "config.unknown-reference",
+  },
+  {
+    id: "code that is none in a jurisdiction",
+    find: "    - US-OR\n",
+    write: "    - Oregon #!\n",
+    code: "config.invalid",
+  },
+  {
+    id: "second country of nobody in a jurisdiction",
+    find: "    - US-CA\n",
+    write: "    - ZZ-CA #!\n",
+    code: "config.unknown-reference",
+  },
+  {
+    id: "two TTLs in one set of records",
+    find: "ttl: 60m,",
+    write: "ttl: 2h, #!\n         ",
+    code: "config.conflict",
+  },
+  {
+    id: "CNAME beside a name server's address",
+    find: "{ name: www, type: CNAME,",
+    write: "{ name: ns1, type: CNAME, #!\n         ",
+    code: "config.conflict",
+  },
+  {
+    id: "CNAME in a circle",
+    find: "data: www.example.org. }",
+    write: "data: alias.example.org. } #!",
+    code: "config.conflict",
+  },
+  {
+    id: "record in no zone",
+    find: '"far.example.org."',
+    write: '"far.example.com." #!\n         ',
+    code: "config.conflict",
+    without: ["zone is no name"],
+  },
+  {
+    id: "record of no type",
+    find: "type: TYPE65280,",
+    write: "type: TYPO, #!\n         ",
+    code: "config.invalid",
+  },
+  {
+    id: "record data of another type",
+    find: '{ name: post, type: MX, data: "10 mx.example.org." }',
+    write: '{ name: post, type: MX, data: "mx.example.org." } #!',
+    code: "config.invalid",
+  },
+  {
+    id: "address at a steered name",
+    find: "{ type: CAA, data: '0 issue \"ca.example.org\"' }",
+    write: "{ type: A, data: 192.0.2.9 } #!",
+    code: "config.conflict",
+  },
+  {
+    id: "record data of another type, of a service whose neighbours are wrong",
+    find: "{ type: TXT, data: owned by law }",
+    write: "{ type: CAA, data: owned by law } #!",
+    code: "config.invalid",
+  },
+  {
+    id: "condition on a country in words",
+    find: 'when: country == "DE"',
+    write: 'when: country == "Germany" #!',
+    code: "config.invalid",
+    without: ["same condition"],
+  },
+  {
+    id: "condition on a jurisdiction of nobody",
+    find: `when: '"DACH" in jurisdiction'`,
+    write: `when: '"DACHS" in jurisdiction' #!`,
+    code: "config.unknown-reference",
+  },
+  {
+    id: "condition on a number in quotes",
+    find: "when: asn in [64500, 64501]",
+    write: 'when: asn in ["64500"] #!',
+    code: "config.invalid",
+  },
+  {
+    id: "condition on bits beyond a prefix",
+    find: 'when: inCidr(["9.9.9.0/24"])',
+    write: 'when: inCidr(["9.9.9.9/24"]) #!',
+    code: "config.invalid",
+  },
+  {
+    id: "condition that ends early",
+    find: 'when: subdivision.startsWith("US-") && country == "US"',
+    write: 'when: country == "US" && #!',
+    code: "config.invalid",
+  },
+  {
+    id: "condition inside a condition",
+    find: "when: asn == 64502",
+    write: "when: ans == 64502 #!",
+    code: "config.invalid",
+  },
+  {
+    id: "plan with a region that is not, beside conditions",
+    find: "steer: { weights: { iad: 9, fra: 1 } }",
+    write: "steer: { weights: { iad: 9, far: 1 } } #!",
+    code: "config.unknown-reference",
+  },
+  {
+    id: "names of a service that are none",
+    find: "names: ring.example.org",
+    write: "names: ring_.exa mple.org #!",
+    code: "config.invalid",
+    without: ["CNAME to itself"],
+  },
+  {
+    id: "endpoint that is none, beside conditions",
+    find: "iad: 192.0.2.70",
+    write: "iad: 192.0.2.700 #!",
+    code: "config.invalid",
+  },
+  {
+    id: "host name of a service, resolved ahead",
+    find: '[law.fra.example.net, "law2.fra.example.net:8443"]',
+    write: "[law.fra.example.net, door.example.org] #!",
+    code: "config.conflict",
+    without: ["CNAME at an apex"],
+  },
+  {
+    id: "CNAME to itself",
+    find: "fra: { host: ring.example.net, cname: true }",
+    write: "fra: { host: ring.example.org, cname: true } #!",
+    code: "config.conflict",
+  },
+  {
+    id: "CNAME out of a residency",
+    find: "fra: { host: door.example.net, cname: true }",
+    write: "fra: { host: ring.example.org, cname: true } #!",
+    code: "config.conflict",
+    without: ["names of a service that are none", "CNAME at an apex"],
+  },
+  {
+    id: "fixed answer that is steered",
+    find: "endpoints: sorry.example.net",
+    write: "endpoints: ring.example.org #!\n                        ",
+    code: "config.conflict",
+    without: ["names of a service that are none"],
+  },
+  {
+    id: "CNAME at an apex",
+    find: "names: door.example.org",
+    write: "names: example.org #!",
+    code: "config.conflict",
+  },
+  {
+    id: "clients of a jurisdiction of nobody",
+    find: "        DACH: EU\n",
+    write: "        DACHS: EU #!\n",
+    code: "config.unknown-reference",
+  },
+  {
+    id: "clients sent to a jurisdiction of nobody",
+    find: "WEST: [US, EU]",
+    write: "WEST: [US, UE] #!",
+    code: "config.unknown-reference",
+  },
+  {
+    id: "residency in a jurisdiction of nobody",
+    find: "only: [EU, US, JP]",
+    write: "only: [EU, US, JP, PJ] #!",
+    code: "config.unknown-reference",
+  },
+  {
+    id: "interval without a unit",
+    find: "check: { https: /, interval: 5s }",
+    write: "check: { https: /, interval: 5 } #!",
+    code: "config.invalid",
+  },
+  // Found by prove/, or in the words of assertions.
+  {
+    id: "assertion misspelt",
+    find: "  - residency\n",
+    write: "  - residence #!\n",
+    code: "config.invalid",
+  },
+  {
+    id: "assertion on a jurisdiction of nobody",
+    find: "{ serve: { regions: 1, in: EU }, services: [dns] }",
+    write: "{ serve: { regions: 1, in: UE }, services: [dns] } #!",
+    code: "config.unknown-reference",
+  },
+  {
+    id: "assertion on a region of nobody",
+    find: "- share of iad at most 100%",
+    write: "- share of ida at most 100% #!",
+    code: "config.unknown-reference",
+  },
+  {
+    id: "assertion that does not hold",
+    find: "- ttl at most 1h",
+    write: "- ttl at most 1s #!",
+    code: "assert.violated",
+    late: true,
   },
 ];
