@@ -7,6 +7,7 @@ import type { Place, Problem } from "../errors.ts";
 import type { Checks, ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts";
 import { checkAssertions } from "./checks-assert.ts";
 import { checkColours } from "./checks-colours.ts";
+import { checkHealth } from "./checks-health.ts";
 import { checkGeo, checkSizes } from "./checks-geo.ts";
 import { checkRedirects } from "./checks-redirect.ts";
 import { checkService } from "./checks-service.ts";
@@ -175,6 +176,7 @@ function checkAll(checks: Checks): readonly ServiceChecks[] {
     checkService(service);
     checkSteer(service);
     checkColours(service);
+    checkHealth(service);
   }
   checkNames(services);
   checkRedirects(services);

@@ -24,6 +24,7 @@ import {
   cidr,
   cidrOrAddress,
   duration,
+  factor,
   hostName,
   jurisdiction,
   name,
@@ -325,10 +326,20 @@ export const serviceSchema = object({
     .record(name, z.record(colour, weight))
     .optional()
     .describe("Region -> colour -> weight. Default: by the weights of the colours' endpoints."),
-  spill: later("services.*.spill"),
-  overprovisioning: later("services.*.overprovisioning"),
+  spill: z
+    .enum(["health"])
+    .optional()
+    .describe("`health`: a tier that lost endpoints hands the next tier what it lacks."),
+  overprovisioning: factor
+    .optional()
+    .describe(
+      "With `spill` or `locality`: the endpoints that are up can carry this much more. Default 1.4.",
+    ),
   panic: later("services.*.panic"),
-  locality: later("services.*.locality"),
+  locality: z
+    .enum(["health"])
+    .optional()
+    .describe("`health`: regions that share by weight weigh less as they lose endpoints."),
   capacity: later("services.*.capacity"),
   dependencies: later("services.*.dependencies"),
   schedule: later("services.*.schedule"),

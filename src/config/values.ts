@@ -91,6 +91,17 @@ export const percent = z
   })
   .meta({ title: "percent" });
 
+/** In hundredths it is a whole number. */
+export const factor = z
+  .number()
+  .min(1)
+  .max(10)
+  .refine(
+    (value) => Math.abs(value * 100 - Math.round(value * 100)) < 1e-9,
+    "expected at most two decimals",
+  )
+  .meta({ title: "factor" });
+
 /** As `percent` reads it. */
 export function formatPercent(hundredths: number): string {
   return `${hundredths / 100}%`;

@@ -135,6 +135,7 @@ function compileService(building: Building, at: ServiceAt): ServiceDraft {
       name,
       firstPool,
       poolCount: poolWeights.length,
+      health: healthOf(config),
       fallback: typeof config.fallback === "string" ? config.fallback : "fixed",
       fixedPool,
       key: config.key,
@@ -150,6 +151,22 @@ function compileService(building: Building, at: ServiceAt): ServiceDraft {
       redirect: config.redirect ?? "",
       names: config.names ?? [],
     },
+  };
+}
+
+/** Envoy's. */
+const overprovisioningDefault = 1.4;
+
+function healthOf({
+  spill,
+  locality,
+  overprovisioning = overprovisioningDefault,
+}: ServiceConfig): Service["health"] {
+  if (spill === undefined && locality === undefined) return undefined;
+  return {
+    overprovisioningPercent: Math.round(overprovisioning * 100),
+    spill: spill === "health",
+    locality: locality === "health",
   };
 }
 

@@ -92,11 +92,21 @@ export interface Pool {
 
 export type Fallback = "refuse" | "serve-all" | "last-good" | "fixed";
 
+/** How the number of endpoints up counts, where an operator opted in. */
+export interface HealthSteering {
+  /** Of the endpoints that are up, what a node is taken to carry: 140 for a factor of 1.4. */
+  readonly overprovisioningPercent: number;
+  readonly spill: boolean;
+  readonly locality: boolean;
+}
+
 export interface Service {
   readonly name: string;
   readonly ruleSet: RuleSetIndex;
   readonly firstPool: PoolIndex;
   readonly poolCount: number;
+  /** undefined when a pool is whole while its minimum is up. */
+  readonly health?: HealthSteering | undefined;
   readonly fallback: Fallback;
   /** Ordinal of the fixed pool, or -1. */
   readonly fixedPool: PoolOrdinal | -1;

@@ -88,6 +88,11 @@ function printService(policy: Policy, service: Service, index: number): readonly
     `    key ${service.key}, seed ${service.seed}, mask /${service.affinityMask4} /${service.affinityMask6}`,
     `    ttl ${service.ttlSecondsMin}s to ${service.ttlSecondsMax}s, hold ${formatDuration(service.holdMs)}, ramp ${formatDuration(service.rampMs)}`,
   ];
+  if (service.health !== undefined) {
+    const { spill, locality, overprovisioningPercent } = service.health;
+    const words = [spill ? "spills, " : "", locality ? "weighs localities, " : ""].join("");
+    lines.push(`    health ${words}overprovisioning ${overprovisioningPercent / 100}`);
+  }
   if (service.withoutEcs !== "resolver") {
     lines.push(`    without the client's address on DNS: ${service.withoutEcs}`);
   }

@@ -70,7 +70,10 @@ export class PoolDomains {
       const endpoint = this.#policy.endpoints[pool.firstEndpoint + k];
       return `${endpoint?.weight === 0 ? "-" : endpoint?.monitor === -1 ? "u" : "m"}`;
     });
-    return { pool, shape: `${rows.join("")} ${pool.minimum} ${pool.standby} ${fallback}` };
+    const health = this.#policy.services[pool.service]?.health;
+    const counts = health === undefined ? "" : ` ${health.overprovisioningPercent}`;
+    const shape = `${rows.join("")} ${pool.minimum} ${pool.standby} ${fallback}${counts}`;
+    return { pool, shape };
   }
 
   #make(index: PoolIndex, pool: Pool, fallback: Fallback): PoolDomain {
@@ -114,7 +117,7 @@ export class PoolDomains {
     endpoints.forEach((state, k) => {
       setEndpointState(policy, world, { endpoint: pool.firstEndpoint + k, state });
     });
-    const out = new Uint16Array(levelCount);
+    const out = new Uint32Array(levelCount);
     const active = isActive(pool, world, index);
     if (active) poolCarry(policy, world, { pool: index, out, offset: 0 });
     const row = poolRow(policy, world, { pool, fallback: at.fallback });
@@ -142,12 +145,18 @@ export class PoolDomains {
     const first = positions[0];
     if (first === undefined) return [[...good]];
     const monitored = this.#policy.endpoints[pool.firstEndpoint + first]?.monitor !== -1;
-    const plain = monitored
-      ? monitoredCounts(positions.length, pool.minimum)
-      : unmonitoredCounts(positions.length, pool.minimum);
+    const health = this.#policy.services[pool.service]?.health;
+    const n = positions.length;
+    const up = turningPoints(n, pool.minimum);
+    if (health !== undefined) up.push(...healthPoints(n, health.overprovisioningPercent));
+    const ups = [...new Set(up)];
+    const plain = monitored ? monitoredCounts(n, pool.minimum, ups) : unmonitoredCounts(n, ups);
+    // Where numbers of endpoints count, all of them returning stands for any of them: as little.
+    const ramps = health === undefined ? this.#ramps : [...new Set([1, ...this.#ramps])];
     const made: EndpointState[][] = [];
     for (const counts of plain) {
-      for (const availability of counts.up > 0 && monitored ? [0, ...this.#ramps] : [0]) {
+      const ramping = monitored && counts.up > 0 && (health === undefined || counts.up === n);
+      for (const availability of ramping ? [0, ...ramps] : [0]) {
         for (const lastGood of counts.out === positions.length ? [true] : [true, false]) {
           const endpoints = [...good];
           const list = arrange(counts, { availability, lastGood });
@@ -194,14 +203,23 @@ function arrange(
 }
 
 /** Counts at which anything can change: none, one, the minimum, one less, all that are left. */
-function turningPoints(left: number, missing: number): readonly number[] {
+function turningPoints(left: number, missing: number): number[] {
   const points = [0, 1, missing - 1, missing, left];
   return [...new Set(points)].filter((n) => n >= 0 && n <= left);
 }
 
-function monitoredCounts(n: number, minimum: number): readonly Counts[] {
+/**
+ * Where overprovisioning is counted: one lost, the fewest that are healthy enough, one less. What
+ * lies between gives shares to the same pools, since fewer up never takes a later tier's share.
+ */
+function healthPoints(n: number, percent: number): readonly number[] {
+  const enough = Math.ceil((100 * n) / percent);
+  return [n - 1, enough, enough - 1].filter((up) => up >= 0);
+}
+
+function monitoredCounts(n: number, minimum: number, ups: readonly number[]): readonly Counts[] {
   const made: Counts[] = [];
-  for (const up of turningPoints(n, minimum)) {
+  for (const up of ups) {
     for (const unknown of turningPoints(n - up, minimum - up)) {
       for (const held of turningPoints(n - up - unknown, minimum - up - unknown)) {
         const left = n - up - unknown - held;
@@ -214,8 +232,8 @@ function monitoredCounts(n: number, minimum: number): readonly Counts[] {
   return made;
 }
 
-function unmonitoredCounts(n: number, minimum: number): readonly Counts[] {
-  return turningPoints(n, minimum).map((up) => {
+function unmonitoredCounts(n: number, ups: readonly number[]): readonly Counts[] {
+  return ups.map((up) => {
     return { up, unknown: 0, held: 0, down: 0, out: n - up };
   });
 }

@@ -4,7 +4,7 @@
  */
 import type { Claim } from "../config/assertions.ts";
 import type { Policy } from "../policy/policy.ts";
-import { levelCount, levels } from "../steer/carry.ts";
+import { carriedAvailability, levelCount, levels } from "../steer/carry.ts";
 import { livesCell, type PoolState } from "./pool-states.ts";
 import type { Subject } from "./subject.ts";
 import type { AttemptFunction, Found } from "./support.ts";
@@ -49,7 +49,7 @@ export function proveServe(
 }
 
 function servesAlone(subject: Subject, region: number, attempt: AttemptFunction): boolean {
-  const carry = new Uint16Array(subject.pools.length * levelCount);
+  const carry = new Uint32Array(subject.pools.length * levelCount);
   subject.domains.forEach(({ states }, pool) => {
     if (subject.regions[pool] !== region) return;
     const cells = states[0]?.cells ?? [];
@@ -70,7 +70,9 @@ function servesAlone(subject: Subject, region: number, attempt: AttemptFunction)
 
 /** Nothing of it is up, unknown or held in the number it takes. */
 function isLost({ cells }: PoolState): boolean {
-  return [levels.up, levels.unknown, levels.held].every((level) => cells[level] === 0);
+  return [levels.up, levels.unknown, levels.held].every(
+    (level) => carriedAvailability(cells[level] ?? 0) === 0,
+  );
 }
 
 function priceOf(subject: Subject, region: number): number {

@@ -6,6 +6,7 @@
  */
 import type { Claim } from "../config/assertions.ts";
 import { limits } from "../limits.ts";
+import { carriedAvailability, levels } from "../steer/carry.ts";
 import { Explorer } from "./explore.ts";
 import type { PoolState } from "./pool-states.ts";
 import { shareBounds } from "./share-bounds.ts";
@@ -56,6 +57,9 @@ export function proveShare(
     decisions++;
     const made = input.attempt(subject.service, subject.classPlan, explorer.carry);
     const share = made.shares.reduce((sum, each, pool) => sum + (of[pool] === true ? each : 0), 0);
+    if (subject.service.health !== undefined) {
+      return { share, most: isExact(subject, explorer) ? share : limits.shareTotal };
+    }
     const ramping = of.some((_, pool) => isPartial(explorer.peek(pool, 0)));
     if (!ramping || made.name !== "ordinary") return { share, most: share };
     const [, most] = shareBounds(subject.classPlan, of, (pool, level) => {
@@ -79,6 +83,18 @@ export function proveShare(
   const common = { decisions, seen, atMost: whole ? atMost : limits.shareTotal, states };
   if (states !== undefined) return { ...common, outcome: "violated" };
   return { ...common, outcome: whole && atMost <= greatest ? "holds" : "undecided" };
+}
+
+/**
+ * Where health counts, every pool is as on a good day or carries nothing: other numbers of
+ * endpoints lie between those looked at.
+ */
+function isExact({ domains }: Subject, explorer: Explorer): boolean {
+  return domains.every(({ states: [good] }, pool) => {
+    const cell = explorer.peek(pool, levels.up);
+    if (cell === undefined || carriedAvailability(cell) === 0) return true;
+    return cell === good?.cells[levels.up];
+  });
 }
 
 function isPartial(availability: number | undefined): boolean {

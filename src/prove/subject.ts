@@ -83,7 +83,7 @@ export function subjectOf(policy: Policy, input: SubjectInput): Subject {
   return {
     index,
     classIndex,
-    key: JSON.stringify([plan, service.fallback, fixedPool, facts]),
+    key: JSON.stringify([plan, service.fallback, service.health, fixedPool, facts]),
     service: { ...service, firstPool: 0 as PoolIndex, fixedPool },
     classPlan: { ...original, plan, allowed, ranking: original.ranking.map(at) },
     pools,
@@ -102,14 +102,14 @@ export function serviceKey(
 ): string {
   const service = policy.services[input.index];
   assert(service !== undefined, "service index in range");
-  const { ruleSet, fallback, fixedPool, poolCount } = service;
+  const { ruleSet, fallback, health, fixedPool, poolCount } = service;
   const facts = Array.from({ length: poolCount }, (_, ordinal) => {
     const pool = (service.firstPool + ordinal) as PoolIndex;
     const { region, name } = policy.pools[pool] ?? {};
     const domain = input.domains.of(pool, fallback);
     return [domain.key, region, name, isOutside(policy, pool, input.residency)];
   });
-  return JSON.stringify([ruleSet, fallback, fixedPool, facts]);
+  return JSON.stringify([ruleSet, fallback, health, fixedPool, facts]);
 }
 
 /** Pools in the order the plan names them, then those it does not name. */

@@ -27,8 +27,31 @@ export const levelCount = 5;
 
 /**
  * The class-independent facts of a service: carry[ordinal * levelCount + level], 0 if it cannot.
+ * Where the service opted in to health, the cell of level 0 counts endpoints as well:
+ *
+ * | bits     | what                                            |
+ * |----------|-------------------------------------------------|
+ * | 0 .. 8   | availability                                    |
+ * | 9 .. 19  | endpoints up, 0 if the pool cannot carry        |
+ * | 20 .. 30 | endpoints in all, 0 if the pool is not eligible |
  */
-export type Carry = Uint16Array;
+export type Carry = Uint32Array;
+
+const upShift = 9;
+const allShift = 20;
+const countMask = 0x7ff;
+
+export function carriedAvailability(cell: number): number {
+  return cell & ((1 << upShift) - 1);
+}
+
+export function carriedUp(cell: number): number {
+  return (cell >> upShift) & countMask;
+}
+
+export function carriedAll(cell: number): number {
+  return (cell >> allShift) & countMask;
+}
 
 /**
  * Step 3. The first row that holds:
@@ -93,6 +116,11 @@ export function poolCarry(
   const [, down = 0, held = 0, unknown = 0, up = 0] = count;
   const enough = (n: number) => n > 0 && n >= pool.minimum;
   at.out[at.offset + levels.up] = enough(up) ? greatest : 0;
+  if (policy.services[pool.service]?.health !== undefined) {
+    const all = count.reduce((sum, n) => sum + n, 0);
+    const counts = (all << allShift) | ((enough(up) ? up : 0) << upShift);
+    at.out[at.offset + levels.up] = (enough(up) ? greatest : 0) | counts;
+  }
   at.out[at.offset + levels.unknown] = enough(up + unknown) ? full : 0;
   at.out[at.offset + levels.held] = enough(up + unknown + held) ? full : 0;
   at.out[at.offset + levels.lastGood] = lastGood > 0 ? full : 0;
@@ -111,7 +139,7 @@ export function isActive(pool: Pool, world: World, index: PoolIndex): boolean {
 export function serviceCarry(policy: Policy, world: World, index: ServiceIndex): Carry {
   const service = policy.services[index];
   assert(service !== undefined, "service index in range");
-  const out = new Uint16Array(service.poolCount * levelCount);
+  const out = new Uint32Array(service.poolCount * levelCount);
   for (let ordinal = 0; ordinal < service.poolCount; ordinal++) {
     const at = (service.firstPool + ordinal) as PoolIndex;
     const pool = policy.pools[at];

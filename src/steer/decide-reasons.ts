@@ -6,7 +6,16 @@
 import { limits } from "../limits.ts";
 import type { EndpointIndex, Plan, Policy, Pool, PoolIndex, Service } from "../policy/policy.ts";
 import { forced, verdict, type World } from "../world/world.ts";
-import { condition, conditions, isActive } from "./carry.ts";
+import {
+  type Carry,
+  carriedAll,
+  carriedUp,
+  condition,
+  conditions,
+  isActive,
+  levelCount,
+  levels,
+} from "./carry.ts";
 import type { Answer, Seen } from "./decision.ts";
 import type { SteeredClass } from "./measured.ts";
 import type { Attempt } from "./plan-shares.ts";
@@ -17,6 +26,7 @@ export interface DecideFacts {
   readonly classPlan: SteeredClass;
   readonly seen: Seen;
   readonly attempt: Attempt;
+  readonly carry: Carry;
   readonly answers: readonly Answer[];
 }
 
@@ -28,6 +38,8 @@ interface Position {
   readonly preferred: boolean;
   /** Below a child of weight 0 of a `split`. */
   readonly weightless: boolean;
+  /** Below a `split`. */
+  readonly divided: boolean;
   /** Below a `split` of which two or more children have a share. */
   readonly shared: boolean;
 }
@@ -64,6 +76,7 @@ export function decideReasons(policy: Policy, world: World, facts: DecideFacts):
       continue;
     }
     poolReasons(policy, world, { ...at, shared: position?.shared === true }, found);
+    if (position !== undefined) healthReasons(facts, { ...at, position, ordinal }, found);
     for (let k = 0; k < pool.endpointCount; k++) {
       const endpoint = (pool.firstEndpoint + k) as EndpointIndex;
       const asked = { endpoint, weight: policy.endpoints[endpoint]?.weight ?? 0 };
@@ -138,6 +151,22 @@ function positionReasons(position: Position, at: PoolAt, found: Collected[]): vo
   if (at.share === 0 || !position.tiered) return;
   const code = position.preferred ? "tier.preferred" : "tier.failover";
   found.push({ code, kind: 1, index: at.index, detail: "" });
+}
+
+/** Of pools that lack more endpoints than overprovisioning makes good, where that counts. */
+function healthReasons(
+  { service, attempt, carry }: DecideFacts,
+  at: PoolAt & { readonly position: Position; readonly ordinal: number },
+  found: Collected[],
+): void {
+  const { health } = service;
+  if (health === undefined || at.share === 0 || attempt.name !== "ordinary") return;
+  const cell = carry[at.ordinal * levelCount + levels.up] ?? 0;
+  const [up, all] = [carriedUp(cell), carriedAll(cell)];
+  if (up === 0 || health.overprovisioningPercent * up >= 100 * all) return;
+  const reason = { kind: 1, index: at.index, detail: `${up} of ${all}` } as const;
+  if (health.spill) found.push({ code: "spill.health", ...reason });
+  if (health.locality && at.position.divided) found.push({ code: "locality.health", ...reason });
 }
 
 function poolReasons(
@@ -221,11 +250,12 @@ function planPositions(plan: Plan, shares: readonly number[]): ReadonlyMap<numbe
       const shared = node.children.filter((child) => hasShare(child, shares)).length > 1;
       node.children.forEach((child, i) => {
         const weightless = here.weightless || node.weights[i] === 0;
-        walk(child, { ...here, weightless, shared: here.shared || shared });
+        walk(child, { ...here, weightless, divided: true, shared: here.shared || shared });
       });
     }
   };
-  walk(plan, { tiered: false, preferred: true, weightless: false, shared: false });
+  const root = { tiered: false, preferred: true, weightless: false, divided: false, shared: false };
+  walk(plan, root);
   return positions;
 }
 

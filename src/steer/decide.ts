@@ -72,16 +72,18 @@ export function decide(
   const written = policy.ruleSets[service.ruleSet]?.classes[classIndex];
   assert(written !== undefined, "class index in range");
   const classPlan = steeredClass(policy, world, written);
-  const made = attempt(service, classPlan, serviceCarry(policy, world, index));
+  const carry = serviceCarry(policy, world, index);
+  const made = attempt(service, classPlan, carry);
   const refused = made.name === "refuse";
   const answers = refused ? [] : answersOf(policy, world, { service, shares: made.shares });
   const pools = made.shares.flatMap((share, ordinal) =>
     share === 0 ? [] : [{ pool: ordinal as PoolOrdinal, share }],
   );
+  const facts = { service, classPlan, seen, attempt: made, carry, answers };
   return {
     outcome: refused ? "refuse" : "answer",
     answers,
     pools,
-    reasons: decideReasons(policy, world, { service, classPlan, seen, attempt: made, answers }),
+    reasons: decideReasons(policy, world, facts),
   };
 }

@@ -5,11 +5,10 @@
  */
 import { limits } from "../limits.ts";
 import type { ClassPlan, Plan, PoolOrdinal, Service } from "../policy/policy.ts";
-import { type Carry, type Level, levelCount, levels } from "./carry.ts";
-import { roundQuotients, splitQuotients } from "./shares.ts";
-
-/** How a node is asked: at one level with all below it, or tier by tier (step 5). */
-export type Asked = Level | "by-tier";
+import { type Carry, levels } from "./carry.ts";
+import { type Asked, levelBelow, type PlanFacts, planAvailability } from "./plan-availability.ts";
+import { healthyWeights, isWhole, planLoad, spillQuotients } from "./plan-health.ts";
+import { type Quotients, roundQuotients, splitQuotients } from "./shares.ts";
 
 /** Which attempt of step 6 gave the shares. */
 export const attemptNames = [
@@ -26,37 +25,6 @@ export interface Attempt {
   readonly name: AttemptName;
   /** By pool ordinal, of limits.shareTotal; all 0 when refused. */
   readonly shares: readonly number[];
-}
-
-/** What planAvailability and planShares read: a class's residency over its service's carry. */
-export interface PlanFacts {
-  readonly allowed: readonly boolean[];
-  readonly carry: Carry;
-}
-
-/** Step 5, the availability of a node; 0 when it cannot carry. */
-export function planAvailability(plan: Plan, asked: Asked, facts: PlanFacts): number {
-  if (asked === "by-tier" && plan.kind !== "first") {
-    return planAvailability(plan, tierLevel(plan, facts), facts);
-  }
-  if (plan.kind === "pool") {
-    const level = asked as Level;
-    if (facts.allowed[plan.pool] !== true) return 0;
-    return facts.carry[plan.pool * levelCount + level] ?? 0;
-  }
-  let greatest = 0;
-  for (let i = 0; i < plan.children.length; i++) {
-    const child = plan.children[i];
-    if (child === undefined || (plan.kind === "split" && plan.weights[i] === 0)) continue;
-    greatest = Math.max(greatest, planAvailability(child, asked, facts));
-    if (greatest === limits.availabilityFull) break;
-  }
-  return greatest;
-}
-
-/** By tier, a node that is no `first` is asked at level 0 and, if it cannot carry, at level 1. */
-function tierLevel(plan: Plan, facts: PlanFacts): Level {
-  return planAvailability(plan, levels.up, facts) > 0 ? levels.up : levels.unknown;
 }
 
 /** An exact share on its way down the plan. */
@@ -97,18 +65,23 @@ export function planShares(
  */
 function onlyTaker(plan: Plan, asked: Asked, facts: PlanFacts): PoolOrdinal | -1 {
   if (plan.kind === "pool") return plan.pool;
-  const below = asked === "by-tier" && plan.kind === "split" ? tierLevel(plan, facts) : asked;
+  const below = levelBelow(plan, asked, facts);
   let taker: Plan | undefined;
   for (let i = 0; i < plan.children.length; i++) {
     const child = plan.children[i];
     if (child === undefined || (plan.kind === "split" && plan.weights[i] === 0)) continue;
-    const availability = planAvailability(child, below, facts);
-    if (availability === 0) continue;
+    if (planAvailability(child, below, facts) === 0) continue;
     if (taker !== undefined) return -1;
     taker = child;
-    if (plan.kind === "first" && availability === limits.availabilityFull) break;
+    if (plan.kind === "first" && takesAll(child, below, facts)) break;
   }
   return taker === undefined ? -1 : onlyTaker(taker, below, facts);
+}
+
+/** Nothing behind this child of a `first` gets a share by health and availability. */
+function takesAll(child: Plan, asked: Asked, facts: PlanFacts): boolean {
+  if (facts.health?.spill === true) return isWhole(planLoad(child, asked, facts));
+  return planAvailability(child, asked, facts) === limits.availabilityFull;
 }
 
 interface Giving {
@@ -125,13 +98,8 @@ function give(plan: Plan, giving: Giving): void {
     giving.leaf(plan.pool, share);
     return;
   }
-  const asked =
-    giving.asked === "by-tier" && plan.kind === "split" ? tierLevel(plan, facts) : giving.asked;
-  const availabilities = askedAvailabilities(plan, asked, facts);
-  const { numerators, denominator } =
-    plan.kind === "split"
-      ? splitQuotients(plan.weights, availabilities)
-      : firstQuotients(availabilities);
+  const asked = levelBelow(plan, giving.asked, facts);
+  const { numerators, denominator } = quotientsOf(plan, asked, facts);
   plan.children.forEach((child, i) => {
     const numerator = numerators[i] ?? 0n;
     if (numerator === 0n) return;
@@ -141,6 +109,22 @@ function give(plan: Plan, giving: Giving): void {
     };
     give(child, { ...giving, asked, share: part });
   });
+}
+
+/** What each child of a node gets of what the node got. */
+function quotientsOf(
+  plan: Exclude<Plan, { readonly kind: "pool" }>,
+  asked: Asked,
+  facts: PlanFacts,
+): Quotients {
+  if (plan.kind === "first" && facts.health?.spill === true) {
+    return spillQuotients(plan.children.map((child) => planLoad(child, asked, facts)));
+  }
+  const availabilities = askedAvailabilities(plan, asked, facts);
+  if (plan.kind === "first") return firstQuotients(availabilities);
+  const weighted = facts.health?.locality === true && asked === levels.up;
+  const weights = weighted ? healthyWeights(plan, asked, facts) : plan.weights;
+  return splitQuotients(weights, availabilities);
 }
 
 /**
@@ -203,7 +187,7 @@ function lastServing(availabilities: readonly number[]): number {
 
 /** Step 6: the first attempt that gives a share to any pool. */
 export function attempt(service: Service, classPlan: ClassPlan, carry: Carry): Attempt {
-  const facts: PlanFacts = { allowed: classPlan.allowed, carry };
+  const facts: PlanFacts = { allowed: classPlan.allowed, carry, health: service.health };
   const ask = (name: AttemptName, asked: Asked): Attempt | undefined => {
     const shares = planShares(classPlan.plan, asked, facts);
     return shares === undefined ? undefined : { name, shares };

@@ -25,7 +25,7 @@ const full = BigInt(limits.availabilityFull);
  * | partial  | w a / (256 W)                                       | w a / G       |
  */
 export function splitQuotients(
-  weights: readonly number[],
+  weights: readonly (number | bigint)[],
   availabilities: readonly number[],
 ): Quotients {
   let total = 0n;

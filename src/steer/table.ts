@@ -257,7 +257,8 @@ function updateColumn(table: Table, at: ColumnAt): void {
   const carry = serviceCarry(policy, world, at.service);
   const { ranksVersion, measuredRuleSets } = table.measures;
   const order = measuredRuleSets[service.ruleSet] === true ? ` ${ranksVersion}` : "";
-  const key = `${service.ruleSet} ${service.fallback} ${carry.join()}${order}`;
+  const opted = service.health === undefined ? "" : ` ${JSON.stringify(service.health)}`;
+  const key = `${service.ruleSet} ${service.fallback} ${carry.join()}${order}${opted}`;
   const before = table.columns[at.service];
   if (before?.key === key) return;
   const found = table.columnsByKey.get(key);
@@ -285,7 +286,7 @@ function makeColumn(
   for (let ordinal = 0; ordinal < service.poolCount; ordinal++) {
     ids.push(idOf(policy.pools[service.firstPool + ordinal]?.name ?? "", poolSeed));
   }
-  const wholeCarry = new Uint16Array(carry.length).fill(limits.availabilityFull);
+  const wholeCarry = new Uint32Array(carry.length).fill(limits.availabilityFull);
   const attempts = new Uint8Array(classes.length);
   const shapes = Uint32Array.from(classes, (written, classIndex) => {
     const classPlan = steeredClass(policy, world, written);
@@ -301,7 +302,7 @@ function makeColumn(
 
 /** The shares of a class when every pool of its plan is whole. */
 function baseShares(classPlan: ClassPlan, wholeCarry: Carry): readonly number[] {
-  const facts = { allowed: classPlan.allowed, carry: wholeCarry };
+  const facts = { allowed: classPlan.allowed, carry: wholeCarry, health: undefined };
   const shares = planShares(classPlan.plan, levels.up, facts);
   assert(shares !== undefined, "a plan that gives shares gives them when all is well");
   return shares;

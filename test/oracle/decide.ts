@@ -6,6 +6,7 @@
 import type { Plan, Policy, ServiceIndex } from "../../src/policy/policy.ts";
 import { forced, verdict, type World } from "../../src/world/world.ts";
 import {
+  compare,
   divided,
   type Fraction,
   fraction,
@@ -18,6 +19,8 @@ import {
   times,
   zero,
 } from "./fraction.ts";
+import { reasons } from "./reasons.ts";
+import { ways } from "./ways.ts";
 
 export interface OracleDecision {
   readonly outcome: "answer" | "refuse";
@@ -27,7 +30,7 @@ export interface OracleDecision {
   readonly reasons: readonly string[];
 }
 
-type Condition = "out" | "up" | "held" | "unknown" | "down";
+export type Condition = "out" | "up" | "held" | "unknown" | "down";
 type Level = 0 | 1 | 2 | 3 | 4 | "by tier";
 
 /** What a node gives: shares of its pools, in all 1, and its availability of 256; 0 = nothing. */
@@ -37,8 +40,18 @@ interface Outcome {
 }
 const nothing: Outcome = { shares: new Map(), availability: 0 };
 
+export type Seen = "location" | "unknown" | "span";
+
+/** What step 10 is said of. */
+export interface Said {
+  readonly by: Attempt;
+  readonly shares: ReadonlyMap<number, Fraction>;
+  readonly answers: OracleDecision["answers"];
+  readonly seen: Seen;
+}
+
 /** The service as the steps see it: everything by pool ordinal and endpoint index. */
-class Scene {
+export class Scene {
   readonly policy: Policy;
   readonly world: World;
   readonly service;
@@ -134,11 +147,77 @@ class Scene {
     return this.endpoints(ordinal).some((e) => this.condition(e).is !== "out") ? 256 : 0;
   }
 
+  /** Step 4, the two counts of a service that opted in. */
+  counts(ordinal: number): { n: number; all: number } {
+    if (!this.isEligible(ordinal)) return { n: 0, all: 0 };
+    const n = this.carries(ordinal, 0) > 0 ? this.count(ordinal, "up") : 0;
+    return { n, all: this.endpoints(ordinal).length };
+  }
+
+  /** Step 5, "Health". */
+  health(node: Plan, level: Level): Fraction {
+    if (this.shares(node, level).availability === 0) return zero;
+    if (node.kind === "first") {
+      return atMostOne(sum(node.children.map((child) => this.health(child, level))));
+    }
+    const asked = level === "by tier" ? (this.shares(node, 0).availability > 0 ? 0 : 1) : level;
+    if (asked !== 0) return one;
+    const below = ways(node).filter(
+      ({ steps }) =>
+        !steps.some((step) => step.node.kind === "split" && step.node.weights[step.child] === 0),
+    );
+    const counts = below.map((way) => this.counts(way.pool));
+    const n = counts.reduce((total, each) => total + each.n, 0);
+    const all = counts.reduce((total, each) => total + each.all, 0);
+    const percent = this.service.health?.overprovisioningPercent ?? 0;
+    return atMostOne(times(fraction(percent, 100), fraction(n, all)));
+  }
+
+  /** Step 5, "Spill". */
+  load(node: Plan, level: Level): Fraction {
+    if (node.kind === "first") {
+      return atMostOne(sum(node.children.map((child) => this.load(child, level))));
+    }
+    const { availability } = this.shares(node, level);
+    return times(this.health(node, level), fraction(availability, 256));
+  }
+
+  first(node: Extract<Plan, { kind: "first" }>, level: Level): Outcome {
+    const children = node.children.map((child) => this.shares(child, level));
+    if (this.service.health?.spill !== true) return first(children);
+    const best = Math.max(...children.map((child) => child.availability));
+    if (best === 0) return nothing;
+    const loads = node.children.map((child) => this.load(child, level));
+    const total = atMostOne(sum(loads));
+    const shares = new Map<number, Fraction>();
+    let left = one;
+    children.forEach((child, i) => {
+      const wanted = divided(loads[i] ?? zero, total);
+      const part = compare(wanted, left) < 0 ? wanted : left;
+      left = minus(left, part);
+      if (isPositive(part)) spread(shares, child, part);
+    });
+    return { shares, availability: best };
+  }
+
+  split(node: Extract<Plan, { kind: "split" }>, level: Level): Outcome {
+    const children = node.children.map((child) => this.shares(child, level));
+    const weights = node.weights.map((weight) => fraction(weight));
+    if (this.service.health?.locality !== true) return split(children, weights);
+    return split(
+      children,
+      weights.map((weight, i) => {
+        const child = node.children[i];
+        return child === undefined ? weight : times(weight, this.health(child, level));
+      }),
+    );
+  }
+
   /** Step 5. */
   shares(node: Plan, level: Level): Outcome {
     if (level === "by tier") {
       if (node.kind === "first") {
-        return first(node.children.map((child) => this.shares(child, "by tier")));
+        return this.first(node, "by tier");
       }
       const known = this.shares(node, 0);
       return known.availability > 0 ? known : this.shares(node, 1);
@@ -148,8 +227,7 @@ class Scene {
       if (availability === 0) return nothing;
       return { shares: new Map([[node.pool as number, one]]), availability };
     }
-    const children = node.children.map((child) => this.shares(child, level));
-    return node.kind === "first" ? first(children) : split(children, node.weights);
+    return node.kind === "first" ? this.first(node, level) : this.split(node, level);
   }
 
   /** Step 7: candidates with their exact shares. */
@@ -170,7 +248,7 @@ class Scene {
         shares: new Map([[e, one]]),
         availability: areUp ? Math.floor((this.condition(e).availability * 256) / best) : 256,
       })),
-      chosen.map((e) => this.weight(e)),
+      chosen.map((e) => fraction(this.weight(e))),
     );
     return chosen.map((endpoint) => ({ endpoint, share: outcome.shares.get(endpoint) ?? zero }));
   }
@@ -200,25 +278,27 @@ function first(children: readonly Outcome[]): Outcome {
   return { shares, availability: best };
 }
 
-function split(children: readonly Outcome[], weights: readonly number[]): Outcome {
+const atMostOne = (part: Fraction): Fraction => (compare(part, one) > 0 ? one : part);
+
+function split(children: readonly Outcome[], weights: readonly Fraction[]): Outcome {
   const able = children
-    .map((child, i) => ({ child, weight: weights[i] ?? 0 }))
-    .filter(({ child, weight }) => weight > 0 && child.availability > 0);
+    .map((child, i) => ({ child, weight: weights[i] ?? zero }))
+    .filter(({ child, weight }) => isPositive(weight) && child.availability > 0);
   if (able.length === 0) return nothing;
-  const total = able.reduce((all, { weight }) => all + weight, 0);
+  const total = sum(able.map(({ weight }) => weight));
   const parts = able.map(({ child, weight }) =>
-    times(fraction(weight, total), fraction(child.availability, 256)),
+    times(divided(weight, total), fraction(child.availability, 256)),
   );
   const given = sum(parts);
-  const wholeWeight = able
-    .filter(({ child }) => child.availability === 256)
-    .reduce((all, { weight }) => all + weight, 0);
+  const wholeWeight = sum(
+    able.filter(({ child }) => child.availability === 256).map(({ weight }) => weight),
+  );
   const shares = new Map<number, Fraction>();
   able.forEach(({ child, weight }, i) => {
     let part = parts[i] ?? zero;
-    if (wholeWeight === 0) part = divided(part, given);
+    if (!isPositive(wholeWeight)) part = divided(part, given);
     else if (child.availability === 256) {
-      part = plus(part, times(minus(one, given), fraction(weight, wholeWeight)));
+      part = plus(part, times(minus(one, given), divided(weight, wholeWeight)));
     }
     spread(shares, child, part);
   });
@@ -252,17 +332,7 @@ function byLatency(
   };
 }
 
-/** Every pool of the plan, with the nodes on the way to it. */
-interface Way {
-  readonly pool: number;
-  readonly steps: readonly { readonly node: Plan; readonly child: number }[];
-}
-function ways(node: Plan, steps: Way["steps"] = []): Way[] {
-  if (node.kind === "pool") return [{ pool: node.pool, steps }];
-  return node.children.flatMap((child, i) => ways(child, [...steps, { node, child: i }]));
-}
-
-type Attempt = "tiers" | "held" | "last-good" | "serve-all" | "fixed" | "refuse";
+export type Attempt = "tiers" | "held" | "last-good" | "serve-all" | "fixed" | "refuse";
 
 /** Step 6. */
 function attempt(scene: Scene): { by: Attempt; shares: ReadonlyMap<number, Fraction> } {
@@ -282,8 +352,6 @@ function attempt(scene: Scene): { by: Attempt; shares: ReadonlyMap<number, Fract
   }
   return { by: "refuse", shares: new Map() };
 }
-
-export type Seen = "location" | "unknown" | "span";
 
 export function oracleDecide(
   policy: Policy,
@@ -315,121 +383,4 @@ export function oracleDecide(
   const outcome = by === "refuse" ? "refuse" : "answer";
   const seen = options.seen ?? "location";
   return { outcome, answers, pools, reasons: reasons(scene, { by, shares, answers, seen }) };
-}
-
-/** Step 10, a row of the table a line. */
-function reasons(
-  scene: Scene,
-  said: {
-    by: Attempt;
-    shares: ReadonlyMap<number, Fraction>;
-    answers: OracleDecision["answers"];
-    seen: Seen;
-  },
-): string[] {
-  const { service, world } = scene;
-  const out: string[] = [];
-  const add = (code: string, subject: string, detail = "") =>
-    out.push(`${code} ${subject} ${detail}`.trimEnd());
-  const allWays = ways(scene.plan.plan);
-  const planned = allWays.map((way) => way.pool).sort((a, b) => a - b);
-  const asked = planned.filter((pool) => scene.isEligible(pool));
-  const fixedAsked =
-    !["tiers", "held"].includes(said.by) &&
-    service.fallback === "fixed" &&
-    service.fixedPool !== -1 &&
-    scene.allowed[service.fixedPool] === true;
-  const poolsAsked = [...asked, ...(fixedAsked ? [service.fixedPool as number] : [])].sort(
-    (a, b) => a - b,
-  );
-  const everyEndpoint = poolsAsked.flatMap((pool) => scene.allEndpoints(pool));
-  const endpoints = everyEndpoint.filter((e) => scene.weight(e) > 0);
-  const served = new Set(said.answers.map((answer) => answer.endpoints[0]));
-  const withShare = (pool: number) => isPositive(said.shares.get(pool) ?? zero);
-  const byPlan = said.by !== "fixed" && said.by !== "refuse";
-  const name = (pool: number) => `pool:${service.firstPool + pool}`;
-  const eachEndpoint = (code: string, when: (e: number) => boolean) => {
-    for (const e of endpoints) if (when(e)) add(code, `endpoint:${e}`);
-  };
-  const is = (e: number, condition: Condition) => scene.condition(e).is === condition;
-
-  const when = scene.policy.ruleSets[service.ruleSet]?.rules[scene.rule]?.when ?? "";
-  if (when !== "") add("class.rule", "service", when);
-  else add("class.default", "service");
-  if (said.seen !== "location") add(`class.${said.seen}`, "service");
-  for (let pool = 0; pool < service.poolCount; pool++) {
-    if (scene.allowed[pool] !== true) add("residency.excluded", name(pool));
-  }
-  eachEndpoint("override.forced-up", (e) => world.endpoints.forced[e] === forced.up);
-  eachEndpoint("override.forced-down", (e) => world.endpoints.forced[e] === forced.down);
-  eachEndpoint("override.drain", (e) => world.endpoints.forced[e] === forced.drain);
-  eachEndpoint("override.freeze", (e) => world.endpoints.frozen[e] === 1);
-  eachEndpoint("health.down", (e) => is(e, "down"));
-  if (said.by !== "refuse") {
-    eachEndpoint("health.unknown-unused", (e) => is(e, "unknown") && !served.has(e));
-  }
-  eachEndpoint("health.unknown-used", (e) => is(e, "unknown") && served.has(e));
-  eachEndpoint(
-    "health.quarantined",
-    (e) => is(e, "unknown") && world.endpoints.quarantined[e] === 1,
-  );
-  for (const pool of poolsAsked) {
-    const n = scene.count(pool, "up", "unknown");
-    const min = scene.pool(pool).minimum;
-    if (n > 0 && n < min) add("health.minimum", name(pool), `${n} of ${min}`);
-  }
-  const isStandby = (pool: number) => scene.pool(pool).standby !== "no";
-  for (const pool of planned) {
-    if (scene.allowed[pool] === true && isStandby(pool) && !scene.isEligible(pool)) {
-      add("standby.inactive", name(pool));
-    }
-  }
-  for (const pool of planned) {
-    if (isStandby(pool) && scene.isEligible(pool)) add("standby.active", name(pool));
-  }
-  const sortedWays = [...allWays].sort((a, b) => a.pool - b.pool);
-  const tierOf = (way: Way) => way.steps.filter((step) => step.node.kind === "first");
-  for (const way of sortedWays) {
-    const tiers = tierOf(way);
-    if (!byPlan || !withShare(way.pool) || tiers.length === 0) continue;
-    if (tiers.every((step) => step.child === 0)) add("tier.preferred", name(way.pool));
-  }
-  for (const way of sortedWays) {
-    if (byPlan && withShare(way.pool) && tierOf(way).some((step) => step.child > 0)) {
-      add("tier.failover", name(way.pool));
-    }
-  }
-  if (scene.plan.ranking.length > 0 && scene.cell === undefined) add("nearest.ranked", "service");
-  if (scene.cell !== undefined) add("latency.ranked", "service", scene.cell);
-  for (const way of sortedWays) {
-    const zeroAbove = way.steps.some(
-      ({ node, child }) => node.kind === "split" && node.weights[child] === 0,
-    );
-    if (zeroAbove && asked.includes(way.pool)) add("weight.zero", name(way.pool));
-  }
-  for (const e of everyEndpoint) if (scene.weight(e) === 0) add("weight.zero", `endpoint:${e}`);
-  const splitAbove = (pool: number) =>
-    (allWays.find((way) => way.pool === pool)?.steps ?? []).some(
-      ({ node }) =>
-        node.kind === "split" &&
-        node.children.filter((child) => ways(child).some((way) => withShare(way.pool))).length > 1,
-    );
-  for (let pool = 0; pool < service.poolCount; pool++) {
-    if (!withShare(pool)) continue;
-    const several = scene.endpoints(pool).filter((e) => served.has(e)).length > 1;
-    if (several || (byPlan && splitAbove(pool))) add("weight.share", name(pool));
-  }
-  eachEndpoint("hold.waiting", (e) => is(e, "held") && !served.has(e));
-  eachEndpoint("hold.overridden", (e) => is(e, "held") && served.has(e));
-  for (const e of endpoints) {
-    const { is: condition, availability } = scene.condition(e);
-    const ramps = world.endpoints.verdict[e] === verdict.up && world.endpoints.forced[e] === 0;
-    if (condition === "up" && ramps && availability < 256 && served.has(e)) {
-      add("ramp.partial", `endpoint:${e}`, `${availability}/256`);
-    }
-  }
-  if (["last-good", "serve-all", "fixed", "refuse"].includes(said.by)) {
-    add(`fallback.${said.by}`, "service");
-  }
-  return out;
 }

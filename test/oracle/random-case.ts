@@ -7,6 +7,7 @@ import { simulatedEntropy } from "../../src/lib/entropy.ts";
 import type {
   CellIndex,
   ClassPlan,
+  HealthSteering,
   Plan,
   Policy,
   PoolOrdinal,
@@ -140,6 +141,7 @@ function randomPolicy(dice: Dice): Policy {
         firstPool: 0,
         poolCount,
         fallback,
+        health: randomHealth(dice),
         fixedPool: fallback === "fixed" ? planned : -1,
         key: "query",
         answers: dice.chance(50) ? 1 : dice.between(2, 4),
@@ -151,6 +153,14 @@ function randomPolicy(dice: Dice): Policy {
       { rules: [{ when: dice.chance(50) ? 'country == "DE"' : "", steer: "x" }], classes: [plan] },
     ],
   } as unknown as Policy;
+}
+
+/** Half the services opt in to nothing. */
+function randomHealth(dice: Dice): HealthSteering | undefined {
+  if (dice.chance(50)) return undefined;
+  const spill = dice.chance(70);
+  const overprovisioningPercent = dice.pick([100, 140, 140, 175, 250]);
+  return { overprovisioningPercent, spill, locality: !spill || dice.chance(60) };
 }
 
 /** Sometimes the plan is one that latency may reorder. */

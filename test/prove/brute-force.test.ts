@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Claim } from "../../src/config/assertions.ts";
+import type { HealthSteering } from "../../src/policy/policy.ts";
 import { type AssumptionName, assume } from "../../src/prove/assume.ts";
 import type { CounterExample } from "../../src/prove/counter-example.ts";
 import { goodDayWorld } from "../../src/prove/good-day.ts";
@@ -12,6 +13,7 @@ import { prove } from "../../src/prove/prove.ts";
 import { enumerate, type SmallCase, smallCase, violates } from "./brute-force.ts";
 
 const cases = 120;
+const healthCases = 60;
 
 const claims: readonly Claim[] = [
   { kind: "residency" },
@@ -31,10 +33,15 @@ export function worldOfOptions(small: SmallCase, { options }: CounterExample) {
   return world;
 }
 
-test("prove() says what every state one by one says, with the smallest counter-example", () => {
+interface Compared {
+  readonly states: number;
+  readonly violated: number;
+}
+
+function compare(count: number, make: (seed: number) => SmallCase): Compared {
   let [states, violated] = [0, 0];
-  for (let seed = 0; seed < cases; seed++) {
-    const small = smallCase(seed);
+  for (let seed = 0; seed < count; seed++) {
+    const small = make(seed);
     for (const claim of claims) {
       const expected = enumerate(small, claim);
       states += expected.states;
@@ -48,6 +55,24 @@ test("prove() says what every state one by one says, with the smallest counter-e
       assert.ok(violates(small, world, claim), where);
     }
   }
+  return { states, violated };
+}
+
+test("prove() says what every state one by one says, where health counts", () => {
+  const words: readonly HealthSteering[] = [
+    { overprovisioningPercent: 140, spill: true, locality: false },
+    { overprovisioningPercent: 100, spill: true, locality: true },
+    { overprovisioningPercent: 190, spill: true, locality: true },
+  ];
+  const { states, violated } = compare(healthCases, (seed) =>
+    smallCase(1000 + seed, words[seed % words.length]),
+  );
+  assert.ok(states > healthCases * 500, `${states} states`);
+  assert.ok(violated > healthCases / 2, `${violated} violated`);
+});
+
+test("prove() says what every state one by one says, with the smallest counter-example", () => {
+  const { states, violated } = compare(cases, (seed) => smallCase(seed));
   assert.ok(states > cases * 500, `${states} states`);
   assert.ok(
     violated > cases / 2 && violated < cases * claims.length - cases,

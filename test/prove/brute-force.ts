@@ -6,6 +6,7 @@ import type { Claim } from "../../src/config/assertions.ts";
 import { simulatedEntropy } from "../../src/lib/entropy.ts";
 import type {
   ClassIndex,
+  HealthSteering,
   Plan,
   Policy,
   PoolOrdinal,
@@ -58,7 +59,7 @@ export interface SmallCase {
 }
 
 /** One service, one class, at most four endpoints. */
-export function smallCase(seed: number): SmallCase {
+export function smallCase(seed: number, health?: HealthSteering): SmallCase {
   const dice = new Dice(seed);
   const fallback = dice.pick(["refuse", "serve-all", "last-good", "fixed"] as const);
   let left = 4;
@@ -87,7 +88,8 @@ export function smallCase(seed: number): SmallCase {
   const inside = (region: string): boolean =>
     residency === undefined || (jurisdictions.get(region) ?? []).includes("EU");
   const allowed = pools.map(({ region = "" }) => inside(region));
-  const sketch = { pools, classes: [{ plan, allowed }], fallback, answers: 1 + dice.below(2) };
+  const answers = 1 + dice.below(2);
+  const sketch = { pools, classes: [{ plan, allowed }], fallback, answers, health };
   const made = policyOf([sketch]);
   const policy: Policy = {
     ...made,
@@ -136,6 +138,11 @@ export function enumerate(
 ): Enumerated {
   const { policy } = small;
   const world = goodDayWorld(policy);
+  // How little a returning pool takes makes a difference where tiers add up.
+  const availability = policy.services[0]?.health === undefined ? 128 : 1;
+  const watched = monitored.map((state) =>
+    state.kind === "ramping" ? { ...state, availability } : state,
+  );
   const manual = policy.pools.flatMap((pool, i) => (pool.standby === "manual" ? [i] : []));
   let [states, fewest] = [0, undefined as number | undefined];
   const changedIn = policy.endpoints.map(() => false);
@@ -152,7 +159,7 @@ export function enumerate(
     }
     const row = policy.endpoints[endpoint];
     // Endpoints of weight 0 take no part in anything.
-    const list = row?.weight === 0 ? [good("up")] : row?.monitor === -1 ? unmonitored : monitored;
+    const list = row?.weight === 0 ? [good("up")] : row?.monitor === -1 ? unmonitored : watched;
     list.forEach((state, i) => {
       setEndpointState(policy, world, { endpoint, state });
       changedIn[endpoint] = i > 0;

@@ -16,7 +16,8 @@ import { prove } from "../../src/prove/prove.ts";
 import type { AttemptFunction } from "../../src/prove/support.ts";
 import { levels, poolRow, serviceCarry } from "../../src/steer/carry.ts";
 import { decide } from "../../src/steer/decide.ts";
-import { type Asked, attempt, planShares } from "../../src/steer/plan-shares.ts";
+import type { Asked } from "../../src/steer/plan-availability.ts";
+import { attempt, planShares } from "../../src/steer/plan-shares.ts";
 import { first, policyOf, pool } from "../support/steer-fixture.ts";
 import { type DecideFunction, enumerate, type SmallCase } from "./brute-force.ts";
 
@@ -42,7 +43,11 @@ function without(guard: Guard): AttemptFunction {
         ? { kind: "pool" as const, pool: service.fixedPool as PoolOrdinal }
         : classPlan.plan;
     const allowed = classPlan.allowed.map(() => true);
-    const shares = planShares(plan, asked[guard], { allowed, carry });
+    const shares = planShares(plan, asked[guard], {
+      allowed,
+      carry,
+      health: service.health,
+    });
     return shares === undefined ? made : { name: guard, shares };
   };
 }

@@ -35,7 +35,7 @@ test("shareBounds() holds what attempt() gives for availabilities between the bo
     const { services } = policyOf([{ pools: order.map(() => ({ weights: [1] })), classes: [] }]);
     const allowed = order.map(() => dice.chance(90));
     const classPlan = { plan, allowed, rule: 0, ranking: [] };
-    const carry = new Uint16Array(count * levelCount);
+    const carry = new Uint32Array(count * levelCount);
     const bounds = order.map((each) => {
       const low = dice.pick([0, 1, 40, full] as const);
       const high = low === 0 || low === full ? low : low + dice.below(full - low);

@@ -10,6 +10,7 @@ import type {
   Endpoint,
   EndpointIndex,
   Fallback,
+  HealthSteering,
   Monitor,
   MonitorIndex,
   Plan,
@@ -43,6 +44,7 @@ export interface ServiceSketch {
   readonly classes: readonly (Partial<ClassPlan> & { readonly plan: Plan })[];
   readonly rules?: readonly string[];
   readonly fallback?: Fallback;
+  readonly health?: HealthSteering | undefined;
   readonly answers?: number;
   readonly key?: Service["key"];
   readonly ttl?: readonly [number, number];
@@ -199,6 +201,7 @@ function serviceOf(
     firstPool: at.firstPool,
     poolCount: sketch.pools.length,
     fallback: sketch.fallback ?? "serve-all",
+    health: sketch.health,
     fixedPool: sketch.pools.findIndex((pool) => pool.fixed === true) as PoolOrdinal | -1,
     key: sketch.key ?? "query",
     seed: at.s,

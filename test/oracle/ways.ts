@@ -1,0 +1,12 @@
+/** A plan as the oracle reads it: its pools, and the way to each. Called by decide.ts, reasons.ts. */
+import type { Plan } from "../../src/policy/policy.ts";
+
+/** Every pool of the plan, with the nodes on the way to it. */
+export interface Way {
+  readonly pool: number;
+  readonly steps: readonly { readonly node: Plan; readonly child: number }[];
+}
+export function ways(node: Plan, steps: Way["steps"] = []): Way[] {
+  if (node.kind === "pool") return [{ pool: node.pool, steps }];
+  return node.children.flatMap((child, i) => ways(child, [...steps, { node, child: i }]));
+}
