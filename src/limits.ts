@@ -96,6 +96,8 @@ export const limits = {
   dnsDecodeStepsMax: 150_000,
   /** CNAMEs that one answer follows inside our zones; a client goes on by itself. */
   dnsCnameHopsMax: 8,
+  /** Mail servers and the like whose addresses are sent along; of a referral all are. */
+  dnsAdditionalNamesMax: 16,
   /** Addresses in one answer: endpoints may be host names of many. */
   dnsAnswerAddressesMax: 64,
   /** NSID and the CHAOS texts. */

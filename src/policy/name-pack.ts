@@ -5,9 +5,9 @@
  */
 import { assert } from "../errors.ts";
 import { types } from "../wire/dns-constants.ts";
-import { labelOffsets } from "../wire/dns-name.ts";
+import { nameOrderKey } from "../wire/dns-name.ts";
 import { hashName, hashSlot } from "./name-lookup.ts";
-import { type NameTable, nodeFlags, type Zone } from "./name-table.ts";
+import { type NameTable, type NameTableInput, nodeFlags, type Zone } from "./name-table.ts";
 import {
   type Draft,
   type DraftNode,
@@ -15,6 +15,7 @@ import {
   type DraftZone,
   nameKey,
 } from "./zone-draft.ts";
+import { headZones, type ZoneHead } from "./zone-head.ts";
 
 interface PackNode {
   readonly draft: DraftNode;
@@ -24,18 +25,18 @@ interface PackNode {
   readonly parentSide: number;
 }
 
-export function packTable(draft: Draft): NameTable {
+export function packTable(draft: Draft, serialOf: NameTableInput["serialOf"]): NameTable {
   const ordered = [...draft.nodes.values()]
-    .map((node) => ({ node, key: orderKey(node.name) }))
+    .map((node) => ({ node, key: nameOrderKey(node.name) }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ node }) => node);
   const indexOf = new Map(ordered.map((node, index) => [node, index]));
-  const serials = new Map(draft.zones.map((zone) => [zone, zoneSerial(zone, ordered)]));
+  const heads = headZones(draft, ordered, serialOf);
   const packed: PackNode[] = [];
   const shadows: PackNode[] = [];
   for (const node of ordered) {
     const rrsets = [...node.rrsets.values()];
-    if (isApex(node)) rrsets.push(soaRrset(node.zone, serials.get(node.zone) ?? 0));
+    if (isApex(node)) rrsets.push(...(heads.get(node.zone)?.rrsets ?? []));
     const parentSide = node.parentSide.size === 0 ? -1 : ordered.length + shadows.length;
     const cut = node.cut === undefined ? -1 : (indexOf.get(node.cut) ?? -1);
     packed.push({ draft: node, name: node.name, rrsets: byType(rrsets), cut, parentSide });
@@ -45,7 +46,7 @@ export function packTable(draft: Draft): NameTable {
     }
   }
   const columns = packColumns(draft, [...packed, ...shadows], indexOf);
-  const zones = draft.zones.map((zone) => packZone(draft, zone, { columns, indexOf, serials }));
+  const zones = draft.zones.map((zone) => packZone(draft, zone, { columns, indexOf, heads }));
   return { zones, ...packSlots(columns.nodes.hash, ordered.length), ...columns };
 }
 
@@ -54,54 +55,6 @@ const byType = (rrsets: readonly DraftRrset[]): readonly DraftRrset[] =>
 
 function isApex(node: DraftNode): boolean {
   return node.name.length === node.zone.apex.length;
-}
-
-/** Sorting these texts sorts the names canonically: labels from the root, each ended by U+0000. */
-function orderKey(name: Uint8Array): string {
-  const labels = labelOffsets(name).map((at) => {
-    const label = name.subarray(at + 1, at + 1 + name[at]!);
-    return `${Array.from(label, (octet) => String.fromCharCode(octet + 1)).join("")}\0`;
-  });
-  return labels.reverse().join("");
-}
-
-function soaRrset(zone: DraftZone, serial: number): DraftRrset {
-  const { soa, ttlSeconds } = zone.input;
-  const numbers = [
-    serial,
-    soa.refreshSeconds,
-    soa.retrySeconds,
-    soa.expireSeconds,
-    soa.minimumSeconds,
-  ].flatMap((value) => [value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff]);
-  const rdata = Uint8Array.from([...zone.mname, ...zone.rname, ...numbers]);
-  return { type: types.soa, ttlSeconds, records: [rdata], seen: new Set(), written: zone.input };
-}
-
-/** FNV-1a. */
-function hashBytes(start: number, bytes: Uint8Array): number {
-  let hash = start;
-  for (const octet of bytes) hash = Math.imul(hash ^ octet, 0x01000193);
-  return hash;
-}
-
-/**
- * The serial written, or one that follows from the zone's content: another serial for other
- * content, though not a greater one. Nobody transfers our zones yet, so order does not matter.
- */
-function zoneSerial(zone: DraftZone, ordered: readonly DraftNode[]): number {
-  if (zone.input.soa.serial !== undefined) return zone.input.soa.serial;
-  let hash = hashBytes(0x811c9dc5 | 0, soaRrset(zone, 0).records[0] ?? zone.apex);
-  for (const node of ordered) {
-    if (node.zone !== zone) continue;
-    hash = hashBytes(hash, node.name);
-    hash = Math.imul(hash ^ (node.steered === undefined ? 0 : 1), 0x01000193);
-    for (const rrset of byType([...node.rrsets.values()])) {
-      hash = Math.imul(hash ^ rrset.type, 0x01000193) ^ rrset.ttlSeconds;
-      for (const record of rrset.records) hash = hashBytes(hash, record);
-    }
-  }
-  return hash >>> 1 || 1;
 }
 
 interface Columns {
@@ -134,7 +87,8 @@ function packColumns(
     nodes.flags[index] = flagsOf(from);
     nodes.cut[index] = node.cut;
     const wildcard = draft.nodes.get(nameKey(Uint8Array.from([1, 0x2a, ...node.name])));
-    nodes.wildcard[index] = wildcard === undefined ? -1 : (indexOf.get(wildcard) ?? -1);
+    const reached = wildcard !== undefined && !from.rrsets.has(types.dname);
+    nodes.wildcard[index] = reached ? (indexOf.get(wildcard) ?? -1) : -1;
     nodes.service[index] = from.steered?.service ?? -1;
     nodes.parentSide[index] = node.parentSide;
     nodes.firstRrset[index] = rrset;
@@ -154,7 +108,8 @@ function flagsOf(node: DraftNode): number {
   return (
     (isApex(node) ? nodeFlags.apex : 0) |
     (wildcard ? nodeFlags.wildcard : 0) |
-    (node.steered?.cname ? nodeFlags.cname : 0)
+    (node.steered?.cname ? nodeFlags.cname : 0) |
+    (node.rrsets.has(types.dname) ? nodeFlags.dname : 0)
   );
 }
 
@@ -211,7 +166,7 @@ function packZone(
   packed: {
     readonly columns: Columns;
     readonly indexOf: ReadonlyMap<DraftNode, number>;
-    readonly serials: ReadonlyMap<DraftZone, number>;
+    readonly heads: ReadonlyMap<DraftZone, ZoneHead>;
   },
 ): Zone {
   const { nodes, rrsets } = packed.columns;
@@ -224,8 +179,9 @@ function packZone(
     apex: text === "." ? text : text.replace(/\.$/, ""),
     apexNode,
     soaRrset: soa,
-    negativeTtlSeconds: Math.min(zone.input.ttlSeconds, zone.input.soa.minimumSeconds),
-    serial: packed.serials.get(zone) ?? 0,
+    negativeTtlSeconds: Math.min(zone.soaTtlSeconds, zone.soa.minimumSeconds),
+    serial: packed.heads.get(zone)?.serial ?? 0,
+    digest: packed.heads.get(zone)?.digest ?? "",
   };
 }
 

@@ -7,6 +7,7 @@
  */
 import type { Place, Problem } from "../errors.ts";
 import type { Brand } from "../lib/brand.ts";
+import type { ZoneFileRecord } from "../wire/zone-file.ts";
 
 /** The same type as policy.ts's, which imports this file. */
 type ServiceIndex = Brand<number, "ServiceIndex">;
@@ -35,6 +36,17 @@ export interface RecordInput extends Written {
   readonly data: readonly string[];
 }
 
+/**
+ * Records of a zone that were not written one by one in the configuration: those of its file, with
+ * what UPDATE has made of them, or those of a transfer. They may lie outside the zone or below its
+ * delegations; what is answered and what is only kept is sorted out here.
+ */
+export interface ZoneData {
+  readonly records: readonly ZoneFileRecord[];
+  /** SHA-256 (hex) of what they mean (wire/zone.ts, `zoneDigest`, and the serial). */
+  readonly digest: string;
+}
+
 export interface ZoneInput extends Written {
   /** Final dot optional; case kept for printing. */
   readonly apex: string;
@@ -47,13 +59,27 @@ export interface ZoneInput extends Written {
     readonly mname?: string | undefined;
     /** As a name or as a mail address; undefined: hostmaster in the zone. */
     readonly rname?: string | undefined;
-    /** undefined: follows from the zone's content, so that equal zones have equal serials. */
+    /** undefined: that of `data`, or none. */
     readonly serial?: number | undefined;
     readonly refreshSeconds: number;
     readonly retrySeconds: number;
     readonly expireSeconds: number;
     readonly minimumSeconds: number;
   };
+  /** Its SOA takes the place of `soa`, but for a serial there. */
+  readonly data?: ZoneData | undefined;
+  /** Keep a ZONEMD record at the apex (RFC 8976); so does one in `data`. */
+  readonly zonemd?: boolean | undefined;
+}
+
+/** What is known of a zone when it needs a serial. */
+export interface SerialRequest {
+  /** As `Zone.apex`. */
+  readonly apex: string;
+  /** As `Zone.digest`. */
+  readonly digest: string;
+  /** Of the zone's SOA as written. */
+  readonly written: number | undefined;
 }
 
 /** A name of a service. Absolute; `*.x` is a wildcard. */
@@ -69,6 +95,11 @@ export interface NameTableInput {
   /** Of zones and of services alike; each belongs to the zone with the longest apex above it. */
   readonly records: readonly RecordInput[];
   readonly steered: readonly SteeredInput[];
+  /**
+   * control/zone-serials.ts knows which serials went before. Without: the written one, or one that
+   * follows from the content.
+   */
+  readonly serialOf?: ((zone: SerialRequest) => number) | undefined;
 }
 
 /** `table` is undefined when any of the problems is an error. */
@@ -90,9 +121,12 @@ export interface Zone {
   /** min(SOA TTL, SOA minimum): RFC 2308 section 5. */
   readonly negativeTtlSeconds: number;
   readonly serial: number;
+  /** SHA-256 (hex) of its content but the serial and ZONEMD: other content, other digest. */
+  readonly digest: string;
 }
 
-export const nodeFlags = { apex: 1, wildcard: 2, cname: 4 } as const;
+/** `dname`: names below this node are answered by its DNAME. */
+export const nodeFlags = { apex: 1, wildcard: 2, cname: 4, dname: 8 } as const;
 
 /** Row i is node i. -1 is "none" in the signed columns. */
 export interface NodeColumns {
@@ -103,9 +137,12 @@ export interface NodeColumns {
   readonly hash: Int32Array;
   readonly zone: Uint16Array;
   readonly flags: Uint8Array;
-  /** The delegation at or above this node, within its zone. */
+  /**
+   * The topmost delegation at or above this node, or DNAME above it, within its zone: what lies
+   * below is not answered from here, but kept for transfers (RFC 5936 section 3.5).
+   */
   readonly cut: Int32Array;
-  /** The node of `*.` this name. */
+  /** The node of `*.` this name; -1 as well below a DNAME, where it is never reached. */
   readonly wildcard: Int32Array;
   /** ServiceIndex of a steered name. */
   readonly service: Int32Array;

@@ -172,7 +172,7 @@ test("buildNameTable() keeps zones of ours within each other apart", () => {
     zones: [zone("example.com"), zone("b.a.example.com")],
     records: [
       record("b.a NS ns1.example.net."),
-      record("b.a TYPE43 \\# 4 00010802"),
+      record("b.a TYPE43 \\# 5 0001080201"),
       record("* TXT parent"),
     ],
     steered: [steered("www.b.a.example.com", 1)],
@@ -183,7 +183,7 @@ test("buildNameTable() keeps zones of ours within each other apart", () => {
   assert.equal(answering(table, "x.example.com"), "*.example.com.");
   const apex = findNode(table, query("b.a.example.com"), 0);
   const side = table.nodes.parentSide[apex]!;
-  assert.deepEqual(rrsetsOf(table, side), ["60 NS ns1.example.net.", "60 DS \\# 4 00010802"]);
+  assert.deepEqual(rrsetsOf(table, side), ["60 NS ns1.example.net.", "60 DS 1 8 2 01"]);
   assert.ok(table.nodes.cut[side]! >= 0);
   assert.ok(!rrsetsOf(table, apex).some((line) => line.includes("DS")));
 });
@@ -262,9 +262,36 @@ const mistakes: readonly {
     problem: "config.conflict record @ SOA a. b. 1 2 3 4 5: a record of type SOA",
   },
   {
-    what: "a DNAME",
-    input: { records: [record("a DNAME b.")] },
-    problem: "config.unsupported record a DNAME b.: records of type DNAME are not supported yet",
+    what: "names below a DNAME",
+    input: {
+      records: [record("a DNAME b."), record("x.a A 192.0.2.1")],
+      steered: [steered("s.a.example.com")],
+    },
+    problem: [
+      "config.conflict record x.a A 192.0.2.1: A records of x.a.example.com. are never answered: a.example.com. is a DNAME",
+      "config.conflict steered s.a.example.com: s.a.example.com. is never answered: a.example.com. is a DNAME (at record a DNAME b.)",
+    ],
+  },
+  {
+    what: "DNAMEs that are two, of a wildcard, or delegated",
+    input: {
+      records: [
+        record("a DNAME b.", { data: ["b.", "c."] }),
+        record("*.w DNAME b."),
+        record("c DNAME b."),
+        record("c NS ns.example.net."),
+      ],
+    },
+    problem: [
+      "config.conflict record a DNAME b.: 2 DNAMEs of a.example.com.",
+      "config.conflict record *.w DNAME b.: the DNAME of the wildcard *.w.example.com.",
+      "config.conflict record c DNAME b.: the DNAME of c.example.com., which is delegated",
+    ],
+  },
+  {
+    what: "a ZONEMD that is written",
+    input: { records: [record("@ ZONEMD 1 1 1 aa")] },
+    problem: "config.conflict record @ ZONEMD 1 1 1 aa: a record of type ZONEMD",
   },
   {
     what: "wrong data",
@@ -368,7 +395,7 @@ const mistakes: readonly {
     what: "a steered name below a delegation",
     input: { records: [record("a NS ns.x.")], steered: [steered("b.a.example.com")] },
     problem:
-      "config.conflict steered b.a.example.com: b.a.example.com. is never answered: a.example.com. is delegated",
+      "config.conflict steered b.a.example.com: b.a.example.com. is never answered: a.example.com. is delegated (at record a NS ns.x.)",
   },
   {
     what: "glue that is missing",

@@ -5,6 +5,7 @@
 import { packTable } from "./name-pack.ts";
 import type { NameTableInput, NameTableResult } from "./name-table.ts";
 import { checkDraft, steeredBy } from "./zone-checks.ts";
+import { draftData } from "./zone-data.ts";
 import { newDraft } from "./zone-draft.ts";
 import { draftAncestors, draftSteered, draftZones } from "./zone-read.ts";
 import { draftRecords } from "./zone-records.ts";
@@ -13,6 +14,7 @@ import { draftRecords } from "./zone-records.ts";
 export function buildNameTable(input: NameTableInput): NameTableResult {
   const draft = newDraft();
   draftZones(draft, input.zones);
+  for (const zone of draft.zones) draftData(draft, zone);
   draftRecords(draft, input.records);
   for (const steered of input.steered) draftSteered(draft, steered);
   draftAncestors(draft);
@@ -20,7 +22,7 @@ export function buildNameTable(input: NameTableInput): NameTableResult {
   const { problems } = draft;
   const wrong = problems.some((problem) => problem.severity === "error");
   return {
-    table: wrong ? undefined : packTable(draft),
+    table: wrong ? undefined : packTable(draft, input.serialOf),
     problems,
     steeredBy: (host) => steeredBy(draft, host),
   };

@@ -8,15 +8,18 @@ import { formatType, types } from "../wire/dns-constants.ts";
 import { formatName, lowerName, parentName, parseName } from "../wire/dns-name.ts";
 import type { SteeredInput } from "./name-table.ts";
 import {
+  alsoAt,
   type Draft,
   type DraftNode,
   type DraftRrset,
+  type DraftZone,
   nameKey,
   report,
   zoneOf,
 } from "./zone-draft.ts";
 
 const addressTypes: ReadonlySet<number> = new Set([types.a, types.aaaa]);
+const nothing: ReadonlySet<number> = new Set();
 /** RFC 9460: SVCB and HTTPS, and the parameters that are addresses. */
 const serviceBindingTypes: ReadonlySet<number> = new Set([64, 65]);
 const ipv4Hint = 4;
@@ -24,7 +27,11 @@ const ipv6Hint = 6;
 /**
  * What may stand at a delegation: itself, its DS, and addresses when a server has that very name.
  */
-const cutTypes: ReadonlySet<number> = new Set([types.ns, types.ds, types.a, types.aaaa]);
+const cutTypes: ReadonlySet<number> = new Set([
+  ...[types.ns, types.ds, types.a, types.aaaa],
+  // Reported for itself.
+  types.dname,
+]);
 
 export function checkDraft(draft: Draft): void {
   for (const node of draft.nodes.values()) node.cut = findCut(draft, node);
@@ -37,6 +44,7 @@ export function checkDraft(draft: Draft): void {
     }
   }
   for (const zone of draft.zones) {
+    checkNested(draft, zone);
     if (draft.nodes.get(nameKey(zone.apex))?.rrsets.has(types.ns)) continue;
     report(draft, zone.input, {
       code: "config.missing",
@@ -47,38 +55,61 @@ export function checkDraft(draft: Draft): void {
   }
 }
 
+/** A zone inside one that comes from a file: only here is it known what that file delegates. */
+function checkNested(draft: Draft, zone: DraftZone): void {
+  const parent = zoneOf(draft, zone.apex, true);
+  if (parent?.input.data === undefined) return;
+  if (draft.nodes.get(nameKey(zone.apex))?.parentSide.has(types.ns)) return;
+  const [inner, outer] = [formatName(zone.apex), formatName(parent.apex)];
+  report(draft, zone.input, {
+    code: "config.conflict",
+    message: `the zone lies inside ${outer} (${alsoAt(parent.input)}), which does not delegate it`,
+    hint: `add an NS record for ${inner} to the file of ${outer}, or put its records there`,
+  });
+}
+
 function isApex(node: DraftNode): boolean {
   return node.name.length === node.zone.apex.length;
 }
 
+/** A DNAME stands at the apex too, and not in its own way (RFC 6672 section 2.3). */
 function findCut(draft: Draft, node: DraftNode): DraftNode | undefined {
   let cut: DraftNode | undefined;
-  let name = node.name;
-  while (name.length > node.zone.apex.length) {
+  let { name } = node;
+  for (; name.length >= node.zone.apex.length; name = parentName(name)) {
     const above = draft.nodes.get(nameKey(name));
-    if (above?.rrsets.has(types.ns)) cut = above;
-    name = parentName(name);
+    if (above === undefined) continue;
+    const delegates = above.rrsets.has(types.ns) && !isApex(above);
+    if (delegates || (above !== node && above.rrsets.has(types.dname))) cut = above;
+    if (name.length === 1) break;
   }
   return cut;
 }
 
 function checkBelowCut(draft: Draft, node: DraftNode, cut: DraftNode): void {
-  const allowed = node === cut ? cutTypes : addressTypes;
-  const delegated = formatName(cut.name);
+  const byName = cut.rrsets.get(types.dname);
+  const why = `${formatName(cut.name)} is ${byName === undefined ? "delegated" : "a DNAME"}`;
+  const belowDname = byName === undefined ? addressTypes : nothing;
+  const allowed = node === cut ? cutTypes : belowDname;
   for (const rrset of node.rrsets.values()) {
     if (allowed.has(rrset.type)) continue;
     const what = `${formatType(rrset.type)} records of ${formatName(node.name)}`;
     report(draft, rrset.written, {
       code: "config.conflict",
-      message: `${what} are never answered: ${delegated} is delegated`,
-      hint: "only addresses of its name servers may stand there",
+      severity: rrset.isData ? "warning" : "error",
+      message: `${what} are never answered: ${why}`,
+      hint:
+        byName === undefined
+          ? "only addresses of its name servers may stand there"
+          : "remove them, or the DNAME",
     });
   }
   if (node.steered === undefined) return;
+  const by = byName ?? cut.rrsets.get(types.ns);
   report(draft, node.steered.by, {
     code: "config.conflict",
-    message: `${formatName(node.name)} is never answered: ${delegated} is delegated`,
-    hint: "remove the NS records, or steer another name",
+    message: `${formatName(node.name)} is never answered: ${why}${by === undefined ? "" : ` (${alsoAt(by.written)})`}`,
+    hint: `remove the ${byName === undefined ? "NS" : "DNAME"} records, or steer another name`,
   });
 }
 
@@ -91,7 +122,7 @@ function checkSteered(draft: Draft, node: DraftNode): void {
     if (!addressTypes.has(rrset.type) && rrset.type !== types.cname) continue;
     report(draft, rrset.written, {
       code: "config.conflict",
-      message: `${formatType(rrset.type)} records of ${name}, which is steered (${steered.by.path})`,
+      message: `${formatType(rrset.type)} records of ${name}, which is steered (${rrset.isData ? alsoAt(steered.by) : steered.by.path})`,
       hint: "remove them, or write them as endpoints",
     });
   }
@@ -214,6 +245,7 @@ function checkRrset(draft: Draft, node: DraftNode, rrset: DraftRrset): void {
     const hint = `one answer holds ${limits.dnsRrsetBytesMax}`;
     report(draft, rrset.written, { code: "config.limit", message, hint });
   }
+  if (rrset.type === types.dname) checkDname(draft, node, rrset);
   if (rrset.type !== types.ns) return;
   if (node.name[0] === 1 && node.name[1] === 0x2a) {
     // RFC 4592 section 4.2 leaves its meaning open.
@@ -222,6 +254,22 @@ function checkRrset(draft: Draft, node: DraftNode, rrset: DraftRrset): void {
     report(draft, rrset.written, { code: "config.conflict", message, hint });
   }
   for (const target of rrset.records) checkNameServer(draft, rrset, target);
+}
+
+/** RFC 6672 sections 2.4 and 3.3. */
+function checkDname(draft: Draft, node: DraftNode, rrset: DraftRrset): void {
+  const name = formatName(node.name);
+  const fail = (message: string, hint: string) =>
+    report(draft, rrset.written, { code: "config.conflict", message, hint });
+  if (rrset.records.length > 1) {
+    fail(`${rrset.records.length} DNAMEs of ${name}`, "a name has one DNAME");
+  }
+  if (node.name[0] === 1 && node.name[1] === 0x2a) {
+    fail(`the DNAME of the wildcard ${name}`, "write a DNAME for each name");
+  }
+  if (!isApex(node) && node.rrsets.has(types.ns)) {
+    fail(`the DNAME of ${name}, which is delegated`, "remove it, or the NS records");
+  }
 }
 
 /** A name server inside our zones must have an address there, and must not be an alias. */

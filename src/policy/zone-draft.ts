@@ -6,6 +6,7 @@
 import type { Problem, ProblemCode } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { formatName, parentName, parseName } from "../wire/dns-name.ts";
+import type { Soa } from "../wire/zone.ts";
 import type { SteeredInput, Written, ZoneInput } from "./name-table.ts";
 
 export interface DraftRrset {
@@ -15,6 +16,8 @@ export interface DraftRrset {
   /** The records as hexadecimal text, to find one written twice. */
   readonly seen: Set<string>;
   readonly written: Written;
+  /** Of `ZoneInput.data`: what is only out of place there is a warning. */
+  readonly isData: boolean;
 }
 
 export interface DraftNode {
@@ -23,7 +26,7 @@ export interface DraftNode {
   readonly rrsets: Map<number, DraftRrset>;
   /** NS and DS that the parent zone holds about this apex. */
   readonly parentSide: Map<number, DraftRrset>;
-  /** The topmost delegation at or above this node; set by zone-checks.ts. */
+  /** The topmost delegation at or above this node, or DNAME above it; set by zone-checks.ts. */
   cut: DraftNode | undefined;
   steered:
     | { readonly service: SteeredInput["service"]; readonly cname: boolean; readonly by: Written }
@@ -33,8 +36,13 @@ export interface DraftNode {
 export interface DraftZone {
   readonly input: ZoneInput;
   readonly apex: Uint8Array;
-  readonly mname: Uint8Array;
-  readonly rname: Uint8Array;
+  /** Its serial is 0 until the zone is packed. */
+  readonly soa: Soa;
+  readonly soaTtlSeconds: number;
+  /** As written; undefined: none is. */
+  readonly serial: number | undefined;
+  /** TTL of the ZONEMD record to be made; undefined: none. */
+  zonemdTtlSeconds: number | undefined;
 }
 
 export interface Draft {
@@ -142,6 +150,16 @@ export function reportOutside(draft: Draft, written: Written, name: Uint8Array):
   });
 }
 
-export function newRrset(type: number, ttlSeconds: number, written: Written): DraftRrset {
-  return { type, ttlSeconds, records: [], seen: new Set(), written };
+export function newRrset(
+  type: number,
+  ttlSeconds: number,
+  from: { readonly written: Written; readonly isData?: boolean },
+): DraftRrset {
+  const { written, isData = false } = from;
+  return { type, ttlSeconds, records: [], seen: new Set(), written, isData };
+}
+
+/** ` at FILE:LINE:COL`, or where in the configuration; for a problem that has two places. */
+export function alsoAt({ path, place }: Written): string {
+  return place === undefined ? `at ${path}` : `at ${place.file}:${place.line}:${place.column}`;
 }

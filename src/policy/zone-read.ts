@@ -11,7 +11,9 @@ import {
   parseName,
   rootName,
 } from "../wire/dns-name.ts";
+import type { Soa } from "../wire/zone.ts";
 import type { SteeredInput, ZoneInput } from "./name-table.ts";
+import { dataSoa } from "./zone-data.ts";
 import {
   absoluteName,
   checkTtl,
@@ -44,12 +46,26 @@ function draftZone(draft: Draft, input: ZoneInput): void {
     report(draft, input, { code: "config.duplicate", message, hint: "write it once" });
     return;
   }
-  const first = input.soa.mname ?? input.ns[0] ?? input.apex;
-  const mname = absoluteName(draft, first, { written: input, what: "the SOA's mname" }) ?? apex;
-  const zone = { input, apex: lowerName(apex), mname, rname: zoneRname(draft, input, apex) };
   checkSoaTimes(draft, input);
+  const written = input.data === undefined ? undefined : dataSoa(draft, input, lowerName(apex));
+  const zone: DraftZone = {
+    input,
+    apex: lowerName(apex),
+    soa: { ...(written?.soa ?? inputSoa(draft, input, apex)), serial: 0 },
+    soaTtlSeconds: written?.ttlSeconds ?? input.ttlSeconds,
+    serial: input.soa.serial ?? written?.soa.serial,
+    zonemdTtlSeconds: input.zonemd === true ? (written?.ttlSeconds ?? input.ttlSeconds) : undefined,
+  };
   draft.zones.push(zone);
   draft.zoneByApex.set(key, zone);
+}
+
+function inputSoa(draft: Draft, input: ZoneInput, apex: Uint8Array): Soa {
+  const { refreshSeconds, retrySeconds, expireSeconds, minimumSeconds } = input.soa;
+  const first = input.soa.mname ?? input.ns[0] ?? input.apex;
+  const mname = absoluteName(draft, first, { written: input, what: "the SOA's mname" }) ?? apex;
+  const rname = zoneRname(draft, input, apex);
+  return { mname, rname, serial: 0, refreshSeconds, retrySeconds, expireSeconds, minimumSeconds };
 }
 
 /**
@@ -86,7 +102,7 @@ function checkSoaTimes(draft: Draft, input: ZoneInput): void {
 function draftApex(draft: Draft, zone: DraftZone): void {
   const node = ensureNode(draft, zone.apex, zone);
   const { input } = zone;
-  const rrset = newRrset(types.ns, input.ttlSeconds, input);
+  const rrset = newRrset(types.ns, input.ttlSeconds, { written: input });
   const { records } = rrset;
   for (const text of input.ns) {
     const name = absoluteName(draft, text, { written: input, what: "the name server" });

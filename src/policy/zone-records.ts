@@ -10,6 +10,7 @@ import type { Parsed } from "../wire/parsed.ts";
 import type { RecordInput, Written } from "./name-table.ts";
 import {
   absoluteName,
+  alsoAt,
   checkTtl,
   type Draft,
   type DraftRrset,
@@ -55,9 +56,8 @@ function draftRecord(draft: Draft, input: RecordInput): void {
     addRecords(draft, input, { rrsets, type, records });
 }
 
-const unsupportedTypes: ReadonlySet<number> = new Set([types.dname]);
 /** Made by a signer, not written. */
-const signingTypes: ReadonlySet<number> = new Set([
+export const signingTypes: ReadonlySet<number> = new Set([
   types.rrsig,
   types.nsec,
   types.dnskey,
@@ -79,8 +79,13 @@ function recordType(draft: Draft, input: RecordInput): number | undefined {
     report(draft, input, { code: "config.conflict", message, hint });
     return undefined;
   }
-  if (unsupportedTypes.has(type) || signingTypes.has(type)) {
-    const hint = signingTypes.has(type) ? "zones are not signed yet" : "use a wildcard CNAME";
+  if (type === types.zonemd) {
+    const hint = "write `zonemd: true` in the zone, and it is computed";
+    report(draft, input, { code: "config.conflict", message: "a record of type ZONEMD", hint });
+    return undefined;
+  }
+  if (signingTypes.has(type)) {
+    const hint = "zones are not signed yet";
     const message = `records of type ${input.type} are not supported yet`;
     report(draft, input, { code: "config.unsupported", message, hint });
     return undefined;
@@ -181,13 +186,19 @@ function addRecords(
 ): void {
   const { rrsets, type, records } = added;
   const known = rrsets.get(type);
+  if (known?.isData) {
+    const message = `${input.type} records, which stand in the zone's file ${alsoAt(known.written)} as well`;
+    const hint = "write all records of one name and type in one place";
+    report(draft, input, { code: "config.conflict", message, hint });
+    return;
+  }
   // One RRset has one TTL (RFC 2181 section 5.2).
   if (known !== undefined && differ(known.ttlSeconds, input.ttlSeconds)) {
     const message = `TTL ${input.ttlSeconds} here, ${known.ttlSeconds} at ${known.written.path}, in one set of ${input.type} records`;
     report(draft, input, { code: "config.conflict", message, hint: "give both the same TTL" });
     return;
   }
-  const rrset = known ?? newRrset(type, input.ttlSeconds, input);
+  const rrset = known ?? newRrset(type, input.ttlSeconds, { written: input });
   rrsets.set(type, rrset);
   for (const record of records) {
     const key = record.toHex();

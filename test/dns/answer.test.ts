@@ -58,11 +58,26 @@ const names = zonesFrom(`
   c9 CNAME mail
   raw TYPE65280 \\# 3 010203
   srv SRV 0 5 443 mail
+  https HTTPS 1 mail alpn=h2
+  d DNAME t
+  to-d CNAME a.d
+  t A 192.0.2.7
+  a.t A 192.0.2.8
+  *.w.t A 192.0.2.9
+  out DNAME example.org.
+  long DNAME ${"t".repeat(60)}
   $ORIGIN sub.example.com
   @ A 192.0.2.9
 `);
 const front = frontFor(names);
 const soa = "au example.com. 30 SOA ns1.example.net. hostmaster.example.com. 7 3600 600 86400 30";
+
+const mailAddresses = [
+  "ad mail.example.com. 60 A 192.0.2.1",
+  "ad mail.example.com. 60 A 192.0.2.2",
+  "ad mail.example.com. 60 AAAA 2001:db8::1",
+];
+const long = Array.from({ length: 3 }, () => "l".repeat(63)).join(".");
 
 const answers: readonly (readonly [string, readonly string[]])[] = [
   [
@@ -76,6 +91,7 @@ const answers: readonly (readonly [string, readonly string[]])[] = [
       "NOERROR aa rd",
       "an example.com. 60 MX 10 mail.example.com.",
       "an example.com. 60 MX 20 mail.example.org.",
+      ...mailAddresses,
     ],
   ],
   [
@@ -96,7 +112,75 @@ const answers: readonly (readonly [string, readonly string[]])[] = [
   ["raw.example.com TYPE65280", ["NOERROR aa rd", "an raw.example.com. 60 TYPE65280 \\# 3 010203"]],
   [
     "srv.example.com SRV",
-    ["NOERROR aa rd", "an srv.example.com. 60 SRV 0 5 443 mail.example.com."],
+    ["NOERROR aa rd", "an srv.example.com. 60 SRV 0 5 443 mail.example.com.", ...mailAddresses],
+  ],
+  [
+    "https.example.com HTTPS",
+    [
+      "NOERROR aa rd",
+      'an https.example.com. 60 HTTPS 1 mail.example.com. alpn="h2"',
+      ...mailAddresses,
+    ],
+  ],
+  ["d.example.com DNAME", ["NOERROR aa rd", "an d.example.com. 60 DNAME t.example.com."]],
+  ["d.example.com A", ["NOERROR aa rd", soa]],
+  ["d.example.com ANY", ["NOERROR aa rd", 'an d.example.com. 3600 HINFO "RFC8482" ""']],
+  [
+    "A.D.example.com A",
+    [
+      "NOERROR aa rd",
+      "an D.example.com. 60 DNAME t.example.com.",
+      "an A.D.example.com. 60 CNAME a.t.example.com.",
+      "an a.t.example.com. 60 A 192.0.2.8",
+    ],
+  ],
+  [
+    "x.y.w.d.example.com A",
+    [
+      "NOERROR aa rd",
+      "an d.example.com. 60 DNAME t.example.com.",
+      "an x.y.w.d.example.com. 60 CNAME x.y.w.t.example.com.",
+      "an x.y.w.t.example.com. 60 A 192.0.2.9",
+    ],
+  ],
+  [
+    "b.d.example.com A",
+    [
+      "NXDOMAIN aa rd",
+      "an d.example.com. 60 DNAME t.example.com.",
+      "an b.d.example.com. 60 CNAME b.t.example.com.",
+      soa,
+    ],
+  ],
+  [
+    "b.d.example.com CNAME",
+    [
+      "NOERROR aa rd",
+      "an d.example.com. 60 DNAME t.example.com.",
+      "an b.d.example.com. 60 CNAME b.t.example.com.",
+    ],
+  ],
+  [
+    "www.out.example.com A",
+    [
+      "NOERROR aa rd",
+      "an out.example.com. 60 DNAME example.org.",
+      "an www.out.example.com. 60 CNAME www.example.org.",
+    ],
+  ],
+  [
+    `${long}.long.example.com A`,
+    ["YXDOMAIN aa rd", `an long.example.com. 60 DNAME ${"t".repeat(60)}.example.com.`],
+  ],
+  [
+    "to-d.example.com A",
+    [
+      "NOERROR aa rd",
+      "an to-d.example.com. 60 CNAME a.d.example.com.",
+      "an d.example.com. 60 DNAME t.example.com.",
+      "an a.d.example.com. 60 CNAME a.t.example.com.",
+      "an a.t.example.com. 60 A 192.0.2.8",
+    ],
   ],
   ["mail.example.com TXT", ["NOERROR aa rd", soa]],
   ["nothing.example.com A", ["NXDOMAIN aa rd", soa]],
@@ -171,10 +255,7 @@ const answers: readonly (readonly [string, readonly string[]])[] = [
   ["www.example.org A", ["REFUSED rd"]],
   ["com A", ["REFUSED rd"]],
   [". NS", ["REFUSED rd"]],
-  [
-    "mail.example.com ANY",
-    ["NOERROR aa rd", "an mail.example.com. 3600 HINFO \\# 9 075246433834383200"],
-  ],
+  ["mail.example.com ANY", ["NOERROR aa rd", 'an mail.example.com. 3600 HINFO "RFC8482" ""']],
   ["www.example.com ANY", ["NOERROR aa rd", "an www.example.com. 60 CNAME mail.example.com."]],
   ["ent.example.com ANY", ["NOERROR aa rd", soa]],
   ["nothing.example.com ANY", ["NXDOMAIN aa rd", soa]],

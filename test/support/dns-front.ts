@@ -202,7 +202,7 @@ export function ask(front: Front, question: Ask): Message {
   return message.value;
 }
 
-const rcodeNames = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"];
+const rcodeNames = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN"];
 
 /** Of the OPT: extended rcode bits, options. undefined without an OPT. */
 export function optOf(message: Message) {

@@ -5,6 +5,7 @@
  *
  *   no zone here                   REFUSED, or the chain so far when a CNAME led out
  *   at or below a delegation       referral (DS at the delegation itself is ours to answer)
+ *   below a DNAME                  it, the CNAME that follows from it, and on (RFC 6672)
  *   name exists                    its records, steered addresses, CNAME and on, or NODATA
  *   a wildcard covers it           the same, under the name asked for
  *   else                           NXDOMAIN
@@ -14,13 +15,17 @@ import { findEncloser, findNode, loadName } from "../../policy/name-lookup.ts";
 import { type NameTable, nodeFlags } from "../../policy/name-table.ts";
 import type { ServiceIndex } from "../../policy/policy.ts";
 import { rcodes, types } from "../../wire/dns-constants.ts";
+import { targetNameAt } from "../../wire/dns-rdata.ts";
 import type { AnswerContext } from "./context.ts";
 import { type Outcome, outcomes } from "./counters.ts";
 import { extendedErrors } from "./extended-errors.ts";
-import { endRecord, writeBytes, writeRecordHead, writeRrset } from "./response.ts";
+import { endRecord, undo, writeBytes, writeName, writeRecordHead, writeRrset } from "./response.ts";
 import { answerSteered, follow, noSteeredData } from "./steered.ts";
 
-const { dnsCnameHopsMax } = limits;
+const { dnsAdditionalNamesMax, dnsCnameHopsMax, dnsNameBytesMax } = limits;
+
+/** The name that a DNAME makes of the one asked for. */
+const synthesized = new Uint8Array(dnsNameBytesMax);
 
 export function resolve(context: AnswerContext): number {
   for (let hop = 0; ; hop++) {
@@ -50,6 +55,7 @@ function resolveName(context: AnswerContext, hop: number): number {
   const exact = query.name.encloserAt === 0;
   const cut = nodes.cut[node]!;
   if (cut >= 0 && !(exact && node === cut && query.qtype === types.ds)) {
+    if ((nodes.flags[cut]! & nodeFlags.dname) !== 0) return answerDname(context, cut);
     count(context, outcomes.referral);
     return refer(context, cut);
   }
@@ -60,6 +66,7 @@ function resolveName(context: AnswerContext, hop: number): number {
   }
   const wildcard = nodes.wildcard[node]!;
   if (wildcard >= 0) return answerNode(context, wildcard);
+  if ((nodes.flags[node]! & nodeFlags.dname) !== 0) return answerDname(context, node);
   count(context, outcomes.noName);
   return answerNegative(context, nodes.zone[node]!, rcodes.nxDomain);
 }
@@ -89,7 +96,7 @@ function answerNode(context: AnswerContext, node: number): number {
   if (rrset >= 0) {
     count(context, outcomes.records);
     const ok = answerRrset(context, rrset);
-    if (ok && query.qtype === types.ns) addAddresses(context, rrset, -1);
+    if (ok && targetNameAt(query.qtype) >= 0) addAddresses(context, rrset, -1);
     return rcodes.noError;
   }
   const alias = findRrset(names, node, types.cname);
@@ -107,6 +114,47 @@ function answerRrset({ names, response }: AnswerContext, rrset: number): boolean
   response.answers += written;
   if (written === 0) response.truncated = true;
   return written > 0;
+}
+
+/**
+ * RFC 6672 section 3.2: the DNAME at `node`, which stands above the name asked for, and a CNAME
+ * made from it: the labels below the node in front of the DNAME's target. A name that would be too
+ * long is YXDOMAIN.
+ */
+function answerDname(context: AnswerContext, node: number): number {
+  const { query, response, names } = context;
+  const { nodes, rrsets, bytes } = names;
+  const { owner } = response;
+  const { at, source, sourceAt } = owner;
+  const rrset = findRrset(names, node, types.dname);
+  const ttlSeconds = rrsets.ttlSeconds[rrset]!;
+  response.authoritative = true;
+  count(context, outcomes.records);
+  ownNode(context, node);
+  if (!answerRrset(context, rrset)) return rcodes.noError;
+  owner.at = at;
+  owner.source = source;
+  owner.sourceAt = sourceAt;
+  const prefix = query.name.length - nodes.nameLength[node]!;
+  const from = rrsets.offset[rrset]!;
+  const length = (bytes[from]! << 8) | bytes[from + 1]!;
+  if (prefix + length > dnsNameBytesMax) return rcodes.yxDomain;
+  for (let i = 0; i < prefix; i++) synthesized[i] = query.name.bytes[i]!;
+  for (let i = 0; i < length; i++) synthesized[prefix + i] = bytes[from + 2 + i]!;
+  const start = response.at;
+  const lengthAt = writeRecordHead(response, types.cname, ttlSeconds);
+  const targetAt = response.at;
+  writeName(response, synthesized, 0);
+  if (!endRecord(response, lengthAt)) {
+    undo(response, start);
+    response.truncated = true;
+    return rcodes.noError;
+  }
+  response.answers++;
+  if (query.qtype === types.cname || query.qtype === types.any) return rcodes.noError;
+  loadName(query.name, synthesized, 0);
+  owner.at = targetAt;
+  return follow;
 }
 
 /** RFC 4035 section 3.1.4.1: DS belongs to the parent, which may be a zone of ours. */
@@ -187,20 +235,24 @@ function refer(context: AnswerContext, cut: number): number {
 }
 
 /**
- * Addresses of the name servers of an NS RRset, as far as they stand in our zones. A referral is no
- * use without those below its own `cut`, so when one of them does not fit, TC says so (RFC 9471);
- * the others are a courtesy.
+ * Addresses of the names that an RRset leads to (name servers, mail servers), as far as they stand
+ * in our zones as records. A referral is no use without those below its own `cut`, so when one of
+ * them does not fit, TC says so (RFC 9471); the others are a courtesy, and of the first few only.
+ * Steered names are left out: who is steered where is decided when it is asked for.
  */
-function addAddresses(context: AnswerContext, nsRrset: number, cut: number): void {
+function addAddresses(context: AnswerContext, leading: number, cut: number): void {
   const { names, response, beside, query } = context;
   const { nodes, rrsets, bytes } = names;
-  let from = rrsets.offset[nsRrset]!;
-  for (let i = rrsets.recordCount[nsRrset]!; i > 0; i--) {
+  const nameAt = 2 + targetNameAt(rrsets.type[leading]!);
+  let from = rrsets.offset[leading]!;
+  const count = rrsets.recordCount[leading]!;
+  for (let i = cut >= 0 ? count : Math.min(count, dnsAdditionalNamesMax); i > 0; i--) {
     query.steps++;
-    loadName(beside, bytes, from + 2);
+    loadName(beside, bytes, from + nameAt);
     from += 2 + ((bytes[from]! << 8) | bytes[from + 1]!);
     const node = findNode(names, beside, 0);
-    if (node < 0) continue;
+    // Below a DNAME, or another delegation, nothing is told as ours.
+    if (node < 0 || (cut < 0 && nodes.cut[node]! >= 0)) continue;
     const needed = cut >= 0 && nodes.cut[node] === cut;
     ownNode(context, node);
     const fits = addAddress(context, node, types.a) && addAddress(context, node, types.aaaa);
