@@ -23,6 +23,9 @@ import { applyChanges, decodeWorld, fitsPolicy, type WorldChange } from "../worl
 import { initialWorld } from "../world/initial.ts";
 import { verdict, type World } from "../world/world.ts";
 
+/** An update of more rows is announced: it may take longer than a part may be silent. */
+const longUpdateRows = 64;
+
 /** One view is of one moment; `table` is shared by the views of one policy and kept up to date. */
 export interface View {
   readonly policy: Policy;
@@ -49,6 +52,9 @@ export class WorldFollower {
   /** The last World of the stream; ahead of the view while its policy is read. */
   #streamed: World | undefined;
   #settling = false;
+  /** Until then changes gather; `#rest` waits for it. */
+  #restUntilMs = 0;
+  #rest: Timer | undefined;
   #firstRoundOver = false;
   #firstRound: Timer | undefined;
   #diskRetry: Timer | undefined;
@@ -89,7 +95,8 @@ export class WorldFollower {
   close(): void {
     this.#closed = true;
     this.#subscription?.close();
-    for (const timer of [this.#diskRetry, this.#resyncRetry, this.#firstRound]) timer?.cancel();
+    const timers = [this.#diskRetry, this.#resyncRetry, this.#firstRound, this.#rest];
+    for (const timer of timers) timer?.cancel();
   }
 
   /** The persisted World and its policy; false when there is no such pair. */
@@ -147,11 +154,33 @@ export class WorldFollower {
     }
     this.#streamed = world;
     const view = this.#view;
-    if (view !== undefined && view.world === before) {
+    if (view !== undefined && view.world === before && this.#restMs() <= 0) {
       // applyChanges has checked the shape of the change.
       const { rows } = message.change as WorldChange;
       this.#update(view, world, changedRows(view.policy, rows));
-    } else void this.#settle();
+    } else this.#settleSoon();
+  }
+
+  /**
+   * After an update the part does something else for as long as that took. Changes that come
+   * meanwhile are taken together: rows of a large pool take longer to write than to change, and a
+   * queue of such changes would keep the part from serving, and from its next beat.
+   */
+  #restMs(): number {
+    return this.#restUntilMs - this.#options.entropy.monotonic();
+  }
+
+  #settleSoon(): void {
+    if (this.#rest !== undefined) return;
+    const waitMs = this.#restMs();
+    if (waitMs <= 0) {
+      void this.#settle();
+      return;
+    }
+    this.#rest = this.#options.entropy.after(waitMs, () => {
+      this.#rest = undefined;
+      void this.#settle();
+    });
   }
 
   /** Brings the view to the last World of the stream. One run at a time. */
@@ -224,9 +253,16 @@ export class WorldFollower {
 
   #update(view: View, world: World, rows: readonly EndpointIndex[]): void {
     const { policy, table } = view;
+    const { entropy, onBusy, onView } = this.#options;
+    const long = rows.length > longUpdateRows;
+    if (long) onBusy(limits.graceMsMax);
+    const startedMs = entropy.monotonic();
     updateTable(table, policy, world, rows);
     this.#view = { policy, world, table };
-    this.#options.onView(this.#view, false);
+    onView(this.#view, false);
+    const nowMs = entropy.monotonic();
+    this.#restUntilMs = nowMs + Math.min(nowMs - startedMs, limits.frontRestMsMax);
+    if (long) onBusy(0);
   }
 
   #resyncLater(): void {
