@@ -125,6 +125,8 @@ export const limits = {
   dnsTcpSweepMs: 500,
   /** At the end, for clients that have not taken their answers yet. */
   dnsTcpDrainMs: 2000,
+  /** Files a part has open beside its clients or probes: modules, snapshots, sockets of its own. */
+  ownFilesMax: 96,
   /** Asked of the kernel for a UDP socket; it may give less. */
   dnsUdpBufferBytes: 4 * 1024 * 1024,
   /** Worker threads of DNS over UDP, and datagrams of one batch of them. */

@@ -5,6 +5,7 @@
  */
 import type { Entropy, Timer } from "../lib/entropy.ts";
 import type { Logger } from "../lib/log.ts";
+import { connectionsWithin, openFilesMax } from "../lib/open-files.ts";
 import { limits } from "../limits.ts";
 import type { EndpointIndex, Monitor, Policy } from "../policy/policy.ts";
 import { ProbeJournal, type TraceKey, traceKey } from "../probes/journal.ts";
@@ -96,6 +97,8 @@ export class Origins {
       start: (identity, ended) => this.#start(identity, ended),
       needsFastProbe: (identity) => this.#failuresCounted(identity) > 0,
       failuresLeft: (identity) => this.#failuresLeft(identity),
+      // Beyond it probes would fail for want of a descriptor, and their endpoints fall silent.
+      inFlightMax: connectionsWithin(limits.probesInFlightMax, openFilesMax()),
     });
     this.setPolicy();
   }

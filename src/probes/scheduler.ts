@@ -97,10 +97,10 @@ export class Scheduler {
     const nowMs = options.entropy.monotonic();
     this.#wallOffsetMs = options.entropy.now() - nowMs;
     this.#wheel = new TimingWheel(nowMs);
-    this.#queue = new StartQueue(nowMs, {
-      inFlightMax: options.inFlightMax ?? limits.probesInFlightMax,
-      inFlightSlowMax: options.inFlightSlowMax ?? limits.probesInFlightSlowMax,
-    });
+    const { inFlightMax = limits.probesInFlightMax } = options;
+    const slowPart = limits.probesInFlightSlowMax / limits.probesInFlightMax;
+    const { inFlightSlowMax = Math.floor(inFlightMax * slowPart) } = options;
+    this.#queue = new StartQueue(nowMs, { inFlightMax, inFlightSlowMax });
   }
 
   get statistics(): SchedulerStatistics {

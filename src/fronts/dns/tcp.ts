@@ -5,6 +5,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Entropy, Timer } from "../../lib/entropy.ts";
 import { parseAddress } from "../../lib/ip.ts";
+import { connectionsWithin, openFilesMax } from "../../lib/open-files.ts";
 import { limits } from "../../limits.ts";
 import type { AnswerContext } from "./context.ts";
 import { tcpClosings } from "./counters.ts";
@@ -27,12 +28,16 @@ export class TcpClients {
   readonly #entropy: Entropy;
   readonly #exchange: Exchange = createExchange(transports.tcp);
   readonly #turns: TcpTurns;
+  readonly #most: number;
+  readonly #mostOfClient: number;
   #sweeper: Timer | undefined;
 
   constructor(context: AnswerContext, entropy: Entropy) {
     this.#context = context;
     this.#entropy = entropy;
     this.#turns = new TcpTurns(entropy);
+    this.#most = connectionsWithin(limits.dnsTcpConnectionsMax, openFilesMax());
+    this.#mostOfClient = Math.min(limits.dnsTcpConnectionsPerClientMax, Math.ceil(this.#most / 2));
   }
 
   get count(): number {
@@ -51,8 +56,7 @@ export class TcpClients {
     // A network of IPv6 is one client: its addresses cost nothing.
     const client = family === 4 ? `${words[0]}` : `${words[0]}:${words[1]}`;
     const ofClient = this.#perClient.get(client) ?? 0;
-    const full = this.count >= limits.dnsTcpConnectionsMax;
-    if (full || ofClient >= limits.dnsTcpConnectionsPerClientMax) {
+    if (this.count >= this.#most || ofClient >= this.#mostOfClient) {
       this.#context.counters.tcpClosed.add(tcpClosings.tooMany, 1);
       socket.destroy();
       return;
@@ -85,7 +89,7 @@ export class TcpClients {
     this.#sweeper = this.#entropy.after(limits.dnsTcpSweepMs, () => {
       this.#sweeper = undefined;
       const now = this.#entropy.monotonic();
-      const crowded = this.count > limits.dnsTcpConnectionsMax / 2;
+      const crowded = this.count > this.#most / 2;
       const idleMs = crowded ? limits.dnsTcpIdleCrowdedMs : limits.dnsTcpIdleMs;
       for (const connection of this.#connections.values()) connection.sweep(now, idleMs);
       if (this.count > 0) this.#sweepLater();

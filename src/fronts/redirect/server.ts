@@ -9,6 +9,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Problem } from "../../errors.ts";
 import type { Entropy } from "../../lib/entropy.ts";
+import { connectionsWithin, openFilesMax } from "../../lib/open-files.ts";
 import type { Registry } from "../../lib/telemetry.ts";
 import { limits } from "../../limits.ts";
 import { isTrusted, parsePeer } from "./client-address.ts";
@@ -47,6 +48,7 @@ interface Front {
   readonly sockets: Map<Socket, string>;
   /** Open connections by peer. */
   readonly clients: Map<string, number>;
+  readonly connectionsMax: number;
   readonly count: (outcome: keyof typeof rows) => void;
   /** Connections whose last request was answered without its body, and which are ending. */
   readonly answered: WeakSet<Duplex>;
@@ -71,6 +73,7 @@ export function createRedirectServer(options: RedirectServerOptions): RedirectSe
     entropy,
     sockets: new Map(),
     clients: new Map(),
+    connectionsMax: connectionsWithin(limits.redirectConnectionsMax, openFilesMax()),
     count: (outcome) => counter.add(rows[outcome], 1),
     answered: new WeakSet(),
     draining: false,
@@ -136,7 +139,7 @@ function openServer(front: Front, at: ListenAddress): Promise<Server | Problem> 
   );
   server.maxHeadersCount = limits.redirectHeadersMax;
   server.maxRequestsPerSocket = limits.redirectRequestsPerConnectionMax;
-  server.maxConnections = limits.redirectConnectionsMax;
+  server.maxConnections = front.connectionsMax;
   server.on("connection", (socket) => accept(front, socket));
   server.on("drop", () => front.count("too-many"));
   // Without these Node would ask for a body we do not read, or close without an answer.
@@ -158,8 +161,10 @@ function openServer(front: Front, at: ListenAddress): Promise<Server | Problem> 
 function accept(front: Front, socket: Socket): void {
   const peer = socket.remoteAddress ?? "";
   const open = front.clients.get(peer) ?? 0;
-  const total = front.sockets.size >= limits.redirectConnectionsMax;
-  if (total || (open >= limits.redirectConnectionsPerClientMax && !isProxy(front, peer))) {
+  const most = front.connectionsMax;
+  const ofClient = Math.min(limits.redirectConnectionsPerClientMax, Math.ceil(most / 2));
+  const total = front.sockets.size >= most;
+  if (total || (open >= ofClient && !isProxy(front, peer))) {
     front.count("too-many");
     socket.destroy();
     return;
