@@ -58,6 +58,11 @@ export function hashSlot(hash: number, mask: number): number {
   return mixed & mask;
 }
 
+/** Lower case by table: in names of mixed case a branch would be guessed wrong every other time. */
+const lowered = Uint8Array.from({ length: 256 }, (_, octet) =>
+  octet >= 0x41 && octet <= 0x5a ? octet + 32 : octet,
+);
+
 /**
  * Takes the uncompressed name at `offset`, in lower case, with its hashes. The caller has checked
  * that it is well-formed; returns the octets it takes.
@@ -71,8 +76,7 @@ export function loadName(query: NameQuery, source: Uint8Array, offset: number): 
     bytes[at++] = length;
     let hash = hashStart ^ length;
     for (const end = at + length; at < end; at++) {
-      let octet = source[offset + at]!;
-      if (octet >= 0x41 && octet <= 0x5a) octet += 32;
+      const octet = lowered[source[offset + at]!]!;
       bytes[at] = octet;
       hash = Math.imul(hash ^ octet, hashPrime);
     }

@@ -10,6 +10,7 @@
 
 import type { Address, Libc, Mapping } from "../../lib/libc.ts";
 import { limits } from "../../limits.ts";
+import type { DatagramMemory } from "./fast-answer.ts";
 
 /** <bits/socket.h>, <netinet/in.h>; the same on x86-64 and arm64. */
 const os = {
@@ -45,6 +46,8 @@ const vectorBytes = 16;
 const nameBytes = 32;
 const controlBytes = 64;
 const controlHeaderBytes = 16;
+/** Not a power of two, or the first lines of all requests would lie in one set of the cache. */
+const requestStride = limits.dnsRequestBytesMax + 192;
 /** CMSG_LEN and CMSG_SPACE of in_pktinfo (12 bytes) and in6_pktinfo (20). */
 const packetInfo4 = { length: 28, space: 32 };
 const packetInfo6 = { length: 36, space: 40 };
@@ -78,7 +81,7 @@ export interface BatchSocketOptions extends UdpSocketOptions {
   readonly batch: number;
 }
 
-export interface BatchSocket {
+export interface BatchSocket extends DatagramMemory {
   readonly socket: UdpSocket;
   readonly port: number;
   /** Views of the slots' bytes: request i, and where its response is to be written. */
@@ -132,7 +135,7 @@ function layoutOf(batch: number): Layout {
     receiveVectors: take(batch * vectorBytes),
     names: take(batch * nameBytes),
     receiveControls: take(batch * controlBytes),
-    requests: take(batch * limits.dnsRequestBytesMax),
+    requests: take(batch * requestStride),
     sendHeaders: take(batch * headerBytes),
     sendVectors: take(batch * vectorBytes),
     sendControls: take(batch * controlBytes),
@@ -149,10 +152,13 @@ function writePointer(words: Uint32Array, at: number, value: number): void {
   words[(at >> 2) + 1] = Math.floor(value / 0x1_0000_0000);
 }
 
-function views(memory: ArrayBuffer, options: { at: number; bytes: number; count: number }) {
+function views(
+  memory: ArrayBuffer,
+  options: { at: number; stride: number; bytes: number; count: number },
+) {
   return Array.from(
     { length: options.count },
-    (_, i) => new Uint8Array(memory, options.at + i * options.bytes, options.bytes),
+    (_, i) => new Uint8Array(memory, options.at + i * options.stride, options.bytes),
   );
 }
 
@@ -180,6 +186,14 @@ class MappedSocket implements BatchSocket {
   readonly responses: readonly Uint8Array[];
   readonly lengths: Uint32Array;
   readonly clients: Uint32Array;
+  readonly family: 4 | 6;
+  readonly words: Int32Array;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly requestsAt: number;
+  readonly requestStride = requestStride;
+  readonly responsesAt: number;
+  readonly responseStride = limits.dnsUdpPayload;
   /**
    * As functions, since an address is more than a small integer: read from a field it would be
    * boxed anew for each call.
@@ -200,6 +214,8 @@ class MappedSocket implements BatchSocket {
   #overflow = 0;
   #queued = 0;
   #touched: number;
+  /** By place in the send headers: the slot whose address and response they point to. */
+  readonly #places: Int32Array;
 
   constructor(libc: Libc, socket: UdpSocket, batch: number) {
     const layout = layoutOf(batch);
@@ -209,8 +225,25 @@ class MappedSocket implements BatchSocket {
     this.lengths = new Uint32Array(batch);
     this.clients = new Uint32Array(batch * 4);
     const { requests, responses } = layout;
-    this.requests = views(memory, { at: requests, bytes: limits.dnsRequestBytesMax, count: batch });
-    this.responses = views(memory, { at: responses, bytes: limits.dnsUdpPayload, count: batch });
+    this.requests = views(memory, {
+      at: requests,
+      stride: requestStride,
+      bytes: limits.dnsRequestBytesMax,
+      count: batch,
+    });
+    this.responses = views(memory, {
+      at: responses,
+      stride: limits.dnsUdpPayload,
+      bytes: limits.dnsUdpPayload,
+      count: batch,
+    });
+    this.family = socket.family;
+    this.words = new Int32Array(memory);
+    this.bytes = new Uint8Array(memory);
+    this.view = new DataView(memory);
+    this.requestsAt = requests;
+    this.responsesAt = responses;
+    this.#places = new Int32Array(batch).fill(-1);
     this.#libc = libc;
     this.#fd = socket.fd;
     this.#batch = batch;
@@ -249,20 +282,21 @@ class MappedSocket implements BatchSocket {
     const header = layout.receiveHeaders + slot * headerBytes;
     const vector = layout.receiveVectors + slot * vectorBytes;
     writePointer(words, header, base + layout.names + slot * nameBytes);
+    words[(header + 8) >> 2] = nameBytes;
+    words[(header + 40) >> 2] = this.#controlRoom;
     writePointer(words, header + 16, base + vector);
     writePointer(words, header + 24, 1);
     writePointer(words, header + 32, base + layout.receiveControls + slot * controlBytes);
-    writePointer(words, vector, base + layout.requests + slot * limits.dnsRequestBytesMax);
+    writePointer(words, vector, base + layout.requests + slot * requestStride);
     writePointer(words, vector + 8, limits.dnsRequestBytesMax);
   }
 
   receive(wait: boolean): number {
     const words = this.#words;
     const layout = this.#layout;
+    // The lengths of names stay what the first datagram made them: those of one family are equal.
     for (let slot = 0; slot < this.#touched; slot++) {
-      const header = (layout.receiveHeaders + slot * headerBytes) >> 2;
-      words[header + 2] = nameBytes;
-      words[header + 10] = this.#controlRoom;
+      words[((layout.receiveHeaders + slot * headerBytes) >> 2) + 10] = this.#controlRoom;
     }
     this.#queued = 0;
     const got = Math.max(this.#receiveCall(wait ? os.waitForOne : os.dontWait), 0);
@@ -281,20 +315,31 @@ class MappedSocket implements BatchSocket {
   queue(slot: number, length: number): void {
     const words = this.#words;
     const layout = this.#layout;
-    const base = this.#base;
-    const header = layout.sendHeaders + this.#queued * headerBytes;
-    const vector = layout.sendVectors + this.#queued * vectorBytes;
+    const place = this.#queued++;
+    const header = (layout.sendHeaders + place * headerBytes) >> 2;
     const request = (layout.receiveHeaders + slot * headerBytes) >> 2;
+    if (this.#places[place] !== slot) this.#point(place, slot);
+    words[header + 2] = words[request + 2]!;
+    words[(layout.sendVectors + place * vectorBytes + 8) >> 2] = length;
+    const room = words[request + 10]!;
+    const from = room === 0 ? 0 : this.#readControl(slot, room);
+    if (from > 0) this.#replyControl(place, from);
+    else words[header + 10] = 0;
+  }
+
+  /** Lets a send header point to a slot: most stay so, since nearly every request is answered. */
+  #point(place: number, slot: number): void {
+    const words = this.#words;
+    const layout = this.#layout;
+    const base = this.#base;
+    const header = layout.sendHeaders + place * headerBytes;
+    const vector = layout.sendVectors + place * vectorBytes;
     writePointer(words, header, base + layout.names + slot * nameBytes);
-    words[(header + 8) >> 2] = words[request + 2]!;
     writePointer(words, header + 16, base + vector);
     writePointer(words, header + 24, 1);
     writePointer(words, vector, base + layout.responses + slot * limits.dnsUdpPayload);
-    writePointer(words, vector + 8, length);
-    const from = this.#readControl(slot, words[request + 10]!);
-    if (from > 0) this.#replyControl(this.#queued, from);
-    else words[(header + 40) >> 2] = 0;
-    this.#queued += 1;
+    writePointer(words, vector + 8, 0);
+    this.#places[place] = slot;
   }
 
   /** Control messages of one datagram: the drop counter, and where the packet was sent to. */

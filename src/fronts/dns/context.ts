@@ -23,6 +23,7 @@ import type { ExtendedError } from "./extended-errors.ts";
 import type { Identity } from "./identity.ts";
 import { createQuery, type Query } from "./query.ts";
 import { createResponse, type Response } from "./response.ts";
+import type { SteeredIndex } from "./steered-index.ts";
 
 /** What answers read of a policy; its endpoints are read once, for `AnswerContext.endpoints`. */
 export interface AnswerPolicy extends Pick<Policy, "digest" | "names" | "v4" | "v6"> {
@@ -43,6 +44,7 @@ export interface Snapshot {
   readonly table: TableView;
   /** Of the policy, when it has been made already. */
   readonly endpoints?: EndpointTable | undefined;
+  readonly steered?: SteeredIndex | undefined;
 }
 
 export interface AnswerContext {

@@ -107,7 +107,9 @@ function sameName(response: Response, at: number, source: Uint8Array, sourceAt: 
     if (length !== source[sourceAt]) return false;
     if (length === 0) return true;
     for (let i = 1; i <= length; i++) {
-      if (lowerOctet(bytes[at + i]!) !== lowerOctet(source[sourceAt + i]!)) return false;
+      const a = bytes[at + i]!;
+      const b = source[sourceAt + i]!;
+      if (a !== b && lowerOctet(a) !== lowerOctet(b)) return false;
     }
     at += 1 + length;
     sourceAt += 1 + length;

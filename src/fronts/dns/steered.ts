@@ -25,7 +25,7 @@ export const follow = -1;
 export const noSteeredData = -2;
 
 /** By position in `attemptNames`. */
-const errorOfAttempt: readonly (ExtendedError | undefined)[] = attemptNames.map((name) => {
+export const errorOfAttempt: readonly (ExtendedError | undefined)[] = attemptNames.map((name) => {
   if (name === "serve-all") return extendedErrors.serveAll;
   if (name === "last-good") return extendedErrors.lastGood;
   return name === "fixed" ? extendedErrors.fixed : undefined;
@@ -162,7 +162,7 @@ function keyOf(context: AnswerContext, service: ServiceIndex): number {
 }
 
 /** Marsaglia's xorshift128: even, which is all that is asked; nobody gains by guessing a draw. */
-function draw(state: Uint32Array): number {
+export function draw(state: Uint32Array): number {
   const first = state[0]!;
   let mixed = state[3]!;
   state[3] = state[2]!;

@@ -13,6 +13,13 @@ import { type BatchSocket, createBatchSocket, type UdpSocket } from "./batch-soc
 import { beatClock, sinceBeat } from "./beat-clock.ts";
 import type { AnswerContext } from "./context.ts";
 import { createExchange, type Exchange, transports } from "./exchange.ts";
+import {
+  countFast,
+  createFastAnswers,
+  type FastAnswers,
+  fastAnswer,
+  refreshFast,
+} from "./fast-answer.ts";
 
 /** By worker: counters that the part reads. */
 export const loopCounters = { dropped: 0, unsent: 1, batches: 2, gathered: 3, helped: 4 } as const;
@@ -50,6 +57,7 @@ export class UdpLoop {
   readonly #words: Int32Array;
   readonly #halves: Int16Array;
   readonly #neighbour: number;
+  readonly #fast: FastAnswers;
   #own: readonly Served[] = [];
   #neighbours: readonly UdpSocket[] = [];
   #help: readonly Served[] | undefined;
@@ -60,6 +68,7 @@ export class UdpLoop {
   constructor(options: UdpLoopOptions) {
     const { libc, beats, self } = options;
     this.#options = options;
+    this.#fast = createFastAnswers(options.context);
     this.#neighbour = (self + beats.length - 1) % beats.length;
     const scratch = libc.mapMemory(2 * limits.dnsUdpAddressesMax * pollBytes);
     this.#words = new Int32Array(scratch.memory);
@@ -154,14 +163,16 @@ export class UdpLoop {
   }
 
   #answerReceived(served: Served, got: number): void {
-    const { context } = this.#options;
-    const { socket, exchanges } = served;
+    const { socket } = served;
+    const fast = this.#fast;
+    refreshFast(fast);
     for (let slot = 0; slot < got; slot++) {
-      const exchange = exchanges[slot]!;
-      exchange.requestLength = socket.lengths[slot]!;
-      const length = answer(context, exchange);
+      const received = socket.lengths[slot]!;
+      const short = fastAnswer(fast, socket, slot, received);
+      const length = short > 0 ? short : this.#answerSlot(served, slot, received);
       if (length > 0) socket.queue(slot, length);
     }
+    countFast(fast);
     const unsent = socket.flush();
     this.#count(loopCounters.batches, 1);
     if (unsent > 0) this.#count(loopCounters.unsent, unsent);
@@ -170,6 +181,12 @@ export class UdpLoop {
       this.#count(loopCounters.dropped, (dropped - served.dropped) >>> 0);
       served.dropped = dropped;
     }
+  }
+
+  #answerSlot({ exchanges }: Served, slot: number, received: number): number {
+    const exchange = exchanges[slot]!;
+    exchange.requestLength = received;
+    return answer(this.#options.context, exchange);
   }
 
   #count(counter: number, amount: number): void {

@@ -5,6 +5,7 @@ import type { UdpSocket } from "./batch-socket.ts";
 import type { AnswerPolicy } from "./context.ts";
 import type { EndpointTable } from "./endpoint-table.ts";
 import type { IdentityOptions } from "./identity.ts";
+import type { SteeredIndex } from "./steered-index.ts";
 
 /** What goes with a publication of the table and is not in shared memory. */
 export interface ViewMessage {
@@ -13,7 +14,13 @@ export interface ViewMessage {
   readonly sequence: number;
   readonly parts: TableParts | undefined;
   /** Of a new policy. */
-  readonly policy: { readonly policy: AnswerPolicy; readonly endpoints: EndpointTable } | undefined;
+  readonly policy:
+    | {
+        readonly policy: AnswerPolicy;
+        readonly endpoints: EndpointTable;
+        readonly steered: SteeredIndex;
+      }
+    | undefined;
   /** Host names whose addresses have changed. */
   readonly resolved: readonly (readonly [number, Resolved])[];
 }

@@ -26,6 +26,7 @@ import type { DnsCounters } from "./counters.ts";
 import { createEndpointTable } from "./endpoint-table.ts";
 import type { IdentityOptions } from "./identity.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import { createSteeredIndex } from "./steered-index.ts";
 import type { UdpListener } from "./udp.ts";
 import { loopCounterCount, loopCounters } from "./udp-loop.ts";
 import type { FromWorker, ToWorker, ViewMessage, WorkerStart } from "./udp-messages.ts";
@@ -252,6 +253,7 @@ function sharedPolicy({ policy, endpoints }: SharedSnapshot): NonNullable<ViewMe
   return {
     policy: { digest, ...shared, services, endpoints: [] },
     endpoints: endpoints ?? createEndpointTable(policy.endpoints),
+    steered: createSteeredIndex(policy),
   };
 }
 
