@@ -1,7 +1,7 @@
 /** What assertions name must exist. Called by load.ts. */
 import { limits } from "../limits.ts";
 import { assertionSchema } from "./assertions.ts";
-import { type Checks, referenceHint } from "./checks.ts";
+import { type Checks, jurisdictionsOf, referenceHint } from "./checks.ts";
 import type { Path } from "./document.ts";
 import { isMapping } from "./draft.ts";
 
@@ -14,11 +14,13 @@ export function checkAssertions(checks: Checks): void {
     if (data === undefined) return;
     const { claim, services } = data;
     const path: Path = ["assert", index];
+    const { merged, services: defined } = checks.draft;
     for (const service of services ?? []) {
-      refer(checks, { path, what: "service", name: service, known: checks.draft.services.keys() });
+      const known = merged.broken.has("services") ? undefined : defined.keys();
+      refer(checks, { path, what: "service", name: service, known });
     }
     if (claim.kind === "serve") {
-      const known = jurisdictions(checks);
+      const known = jurisdictionsOf(checks);
       refer(checks, { path, what: "jurisdiction", name: claim.in, known });
     }
     if (claim.kind === "share") {
@@ -34,9 +36,10 @@ function refer(
     readonly path: Path;
     readonly what: string;
     readonly name: string;
-    readonly known: Iterable<string>;
+    readonly known: Iterable<string> | undefined;
   },
 ): void {
+  if (at.known === undefined) return;
   const known = [...new Set(at.known)];
   if (known.includes(at.name)) return;
   const plural = at.what === "region or pool" ? "regions and pools" : `${at.what}s`;
@@ -48,14 +51,9 @@ function refer(
   });
 }
 
-function jurisdictions(checks: Checks): readonly string[] {
-  const regions = Object.values(checks.draft.merged.sections.regions ?? {});
-  const written = regions.flatMap((region) => (isMapping(region) ? [region["in"]] : []).flat());
-  return written.filter((each): each is string => typeof each === "string");
-}
-
-/** Regions, and pools by colour. */
-function parts(checks: Checks): readonly string[] {
+/** Regions, and pools by colour; undefined when that cannot be told. */
+function parts(checks: Checks): readonly string[] | undefined {
+  if (checks.draft.regions === undefined) return undefined;
   const pools = [...checks.draft.services.values()].flatMap(({ endpoints }) =>
     Object.entries(endpoints ?? {}).flatMap(([region, colours]) =>
       Object.keys(isMapping(colours) ? colours : {})
@@ -63,5 +61,5 @@ function parts(checks: Checks): readonly string[] {
         .map((colour) => `${region}/${colour}`),
     ),
   );
-  return [...(checks.draft.regions?.keys() ?? []), ...pools];
+  return [...checks.draft.regions.keys(), ...pools];
 }

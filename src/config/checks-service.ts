@@ -235,6 +235,7 @@ function checkResidency(checks: ServiceChecks): void {
 /** One jurisdiction or a list, as written: what is no text has been reported as that. */
 function checkJurisdictions(checks: ServiceChecks, written: unknown, path: Path): void {
   const known = jurisdictionsOf(checks);
+  if (known === undefined) return;
   const listed = Array.isArray(written);
   const all: readonly unknown[] = listed ? written : [written];
   for (const [index, jurisdiction] of all.entries()) {
@@ -276,7 +277,7 @@ function checkClientResidency(checks: ServiceChecks): void {
   for (const [client, own] of Object.entries(raws)) {
     const written = residency.clients?.[client];
     const at = [...path, "clients", client];
-    if (!written?.every((each) => known.has(each))) checkJurisdictions(checks, own, at);
+    if (!written?.every((each) => known?.has(each))) checkJurisdictions(checks, own, at);
     else if (only !== undefined) {
       const regions = [...(checks.regions ?? [])];
       if (regions.length === 0) continue;

@@ -65,8 +65,7 @@ export function checkRegionReference(
 ): boolean {
   const { regions } = checks.draft;
   const at = where.at === undefined ? {} : { at: where.at };
-  if (regions === undefined) return false;
-  if (!regions.has(region)) {
+  if (regions !== undefined && !regions.has(region)) {
     checks.report({
       code: "config.unknown-reference",
       path: where.path,
@@ -76,7 +75,9 @@ export function checkRegionReference(
     });
     return false;
   }
-  if (!where.endpoints || checks.regions === undefined || checks.regions.has(region)) return true;
+  if (!where.endpoints || checks.regions === undefined || checks.regions.has(region)) {
+    return regions !== undefined;
+  }
   checks.report({
     code: "config.unknown-reference",
     path: where.path,
@@ -87,9 +88,13 @@ export function checkRegionReference(
   return false;
 }
 
-/** Every jurisdiction that some region is in, those of half valid lists included. */
-export function jurisdictionsOf(checks: ServiceChecks): ReadonlySet<string> {
-  const regions = Object.values(checks.draft.merged.sections.regions ?? {});
+/**
+ * Every jurisdiction that some region is in, those of half valid lists included; undefined when
+ * that cannot be told.
+ */
+export function jurisdictionsOf({ draft }: Checks): ReadonlySet<string> | undefined {
+  if (draft.regions === undefined) return undefined;
+  const regions = Object.values(draft.merged.sections.regions ?? {});
   const written = regions.flatMap((region) => (isMapping(region) ? [region["in"]] : []).flat());
   return new Set(written.filter((each): each is string => typeof each === "string"));
 }
@@ -102,7 +107,7 @@ export function residencyOf(checks: ServiceChecks): readonly string[] | undefine
   const allowed = checks.service.residency?.only;
   if (allowed === undefined) return undefined;
   const known = jurisdictionsOf(checks);
-  return allowed.every((each) => known.has(each)) ? allowed : undefined;
+  return allowed.every((each) => known?.has(each)) ? allowed : undefined;
 }
 
 /** Unknown and invalid regions count as inside: they have been reported for what they are. */

@@ -1,11 +1,14 @@
 /** A configuration and what `--effective` prints of it are the same configuration. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import test from "node:test";
 import fc from "fast-check";
 import { stringify } from "yaml";
+import { z } from "zod";
 import { formatProblem } from "../errors.ts";
-import { effective, formatEffective } from "./effective.ts";
+import { durationKeys, effective, formatEffective } from "./effective.ts";
 import { type LoadedConfig, loadConfig } from "./load.ts";
+import { configSchema } from "./schema.ts";
 
 function loadText(text: string): LoadedConfig {
   const result = loadConfig([{ file: "f.yaml", text }]);
@@ -143,4 +146,41 @@ test("effective() names what was not written, and nothing else", () => {
     "zones.a.example.records",
     "zones.a.example.ttl",
   ]);
+});
+
+const base = readFileSync(new URL("../../test/config-mistakes/base.yaml", import.meta.url), "utf8");
+
+test("effective() leaves no key out, and what it prints is the same configuration", () => {
+  const loaded = loadText(base);
+  const { value } = effective(loaded);
+  const keys = Object.entries(loaded.config).flatMap(([key, own]) =>
+    own === undefined || key === "zone" ? [] : [key],
+  );
+  assert.deepEqual(Object.keys(value).sort(), keys.sort());
+  const again = loadText(formatEffective({ value, defaults: [] }));
+  assert.equal(again.digest, loaded.digest);
+  assert.deepEqual(again.config.assert, loaded.config.assert);
+});
+
+test("durationKeys are all the keys that hold a duration", () => {
+  const found = new Set<string>();
+  const seen = new Set<unknown>();
+  const walk = (node: unknown): void => {
+    if (typeof node !== "object" || node === null || seen.has(node)) return;
+    seen.add(node);
+    const { properties } = node as { properties?: Record<string, unknown> };
+    for (const [key, own] of Object.entries(properties ?? {})) {
+      if (isDuration(own)) found.add(key);
+    }
+    for (const child of Object.values(node)) walk(child);
+  };
+  const isDuration = (node: unknown): boolean => {
+    const { title, anyOf = [] } = node as { title?: string; anyOf?: readonly unknown[] };
+    return title === "duration" || anyOf.some(isDuration);
+  };
+  walk(z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any", reused: "inline" }));
+  // Of assertions, which stand as written.
+  for (const key of ["most", "least"]) found.delete(key);
+  found.delete("minimum");
+  assert.deepEqual([...found].sort(), [...durationKeys].sort());
 });

@@ -8,7 +8,7 @@ import { kindsOfCheckKey } from "./checks-service.ts";
 import type { Path } from "./document.ts";
 import { isMapping } from "./draft.ts";
 import type { LoadedConfig } from "./load.ts";
-import type { EndpointConfig } from "./schema.ts";
+import { configSchema, type EndpointConfig } from "./schema.ts";
 import { formatDuration, formatPercent } from "./values.ts";
 
 export interface Effective {
@@ -18,19 +18,15 @@ export interface Effective {
   readonly defaults: readonly Path[];
 }
 
-const topOrder = [
-  "version",
-  "zones",
-  "listen",
-  "geo",
-  "trustedProxies",
-  "regions",
-  "jurisdictions",
-  "services",
-];
+/** As the schema has them, so that none is left out; `zone` is an entry of `zones` here. */
+const topOrder = Object.keys(configSchema.shape).filter((key) => key !== "zone");
 /** Keys that hold times; `minimum` does in a zone's `soa` only. */
-const durationKeys: ReadonlySet<string> = new Set(
-  ["interval", "timeout", "hold", "ramp", "min", "max", "ttl"].concat("refresh", "retry", "expire"),
+export const durationKeys: ReadonlySet<string> = new Set(
+  ["interval", "timeout", "hold", "ramp", "min", "max", "ttl", "age", "window"].concat(
+    "refresh",
+    "retry",
+    "expire",
+  ),
 );
 
 export function effective(loaded: LoadedConfig): Effective {
@@ -44,8 +40,20 @@ export function effective(loaded: LoadedConfig): Effective {
       ? loaded.written
       : { ...loaded.written, zones: { ...(isMapping(zones) ? zones : {}), [zone]: {} } };
   const defaults: Path[] = [];
-  const value = expand(ordered, written, { path: [], defaults });
+  const services = steeredServices(written["services"]);
+  const value = expand(ordered, { ...written, services }, { path: [], defaults });
   return { value: value as Record<string, unknown>, defaults };
+}
+
+/** `policy` is how `steer` was written. */
+function steeredServices(services: unknown): unknown {
+  if (!isMapping(services)) return services;
+  return Object.fromEntries(
+    Object.entries(services).map(([name, service]) => {
+      const named = isMapping(service) && service["policy"] !== undefined;
+      return [name, named ? { ...service, steer: service["policy"] } : service];
+    }),
+  );
 }
 
 /** As YAML, with comments. */
@@ -85,6 +93,8 @@ function expand(long: unknown, written: unknown, at: At): unknown {
     if (written === undefined) at.defaults.push(at.path);
     return long;
   }
+  // Assertions stand in the words they were written in.
+  if (section === "assert" && depth === 1) return written;
   if (isMapping(long)) return expandMapping(long, written, at);
   if (Array.isArray(long) && isMapping(long[0])) {
     const items: readonly unknown[] = Array.isArray(written) ? written : [];

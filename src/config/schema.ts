@@ -196,7 +196,10 @@ const colour = name.refine((text) => !endpointKeys.has(text), "is a key of an en
 /** One pool, whose colour is "", or named colours of it. */
 const poolsOfRegion = z.union([
   endpointList.transform((list): Record<string, EndpointConfig[]> => ({ "": list })),
-  z.record(colour, endpointList),
+  z.record(colour, endpointList).refine((pools) => Object.keys(pools).length > 0, {
+    error: "no endpoint is written",
+    params: { code: "config.missing", hint: "write an address, a list, or colours of the pool" },
+  }),
 ]);
 
 export const recordSchema = object({
