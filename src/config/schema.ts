@@ -15,6 +15,7 @@ import {
 } from "./address.ts";
 import { assertionsSchema } from "./assertions.ts";
 import { later, oneOf } from "./later.ts";
+import { type CapacityConfig, capacitySchema, demandSchema } from "./schema-capacity.ts";
 import { latencySchema } from "./schema-latency.ts";
 import { steerSchema } from "./schema-steer.ts";
 import {
@@ -66,7 +67,7 @@ export const regionSchema = object({
     .prefault([])
     .describe("Jurisdictions the region is in, for `residency`."),
   labels: z.record(z.string(), z.string()).prefault({}).describe("Free labels, for people."),
-  capacity: later("regions.*.capacity"),
+  capacity: capacitySchema.optional().describe("What all services in the region can carry."),
   cost: later("regions.*.cost"),
   vote: later("regions.*.vote"),
 });
@@ -125,6 +126,7 @@ export interface EndpointConfig {
   readonly cname: boolean;
   readonly port?: number | undefined;
   readonly weight: number;
+  readonly capacity?: CapacityConfig | undefined;
   readonly name: string;
 }
 
@@ -157,7 +159,7 @@ const endpointShape = {
   cname: z.boolean().default(false).describe("Answer a CNAME to `host`, not its addresses."),
   port: port.optional().describe("Port it serves on, for checks."),
   weight: weight.default(1).describe("Share within the pool. 0: no new work."),
-  capacity: later("services.*.endpoints.*.capacity"),
+  capacity: capacitySchema.optional().describe("What it can carry."),
 };
 const endpointLong = object(endpointShape).transform((long, context): EndpointConfig => {
   const addressed = long.ipv4 !== undefined || long.ipv6 !== undefined;
@@ -179,8 +181,7 @@ const endpointLong = object(endpointShape).transform((long, context): EndpointCo
       params: { code: "config.conflict", hint: "remove it, or name the host to point to" },
     });
   }
-  const { capacity: _, ...rest } = long;
-  return { ...rest, name: formatTarget(long) };
+  return { ...long, name: formatTarget(long) };
 });
 
 /** One endpoint, as text or as a mapping. */
@@ -343,7 +344,13 @@ export const serviceSchema = object({
     .enum(["health"])
     .optional()
     .describe("`health`: regions that share by weight weigh less as they lose endpoints."),
-  capacity: later("services.*.capacity"),
+  capacity: z
+    .record(name, capacitySchema)
+    .optional()
+    .describe("Region -> what this service can carry there."),
+  target: percent
+    .optional()
+    .describe("Part of a capacity that fills before the next tier is asked. Default 70%."),
   dependencies: later("services.*.dependencies"),
   schedule: later("services.*.schedule"),
   fronts: later("services.*.fronts"),
@@ -455,7 +462,9 @@ export const configSchema = object({
   safety: later("safety"),
   windows: later("windows"),
   schedules: later("schedules"),
-  demand: later("demand"),
+  demand: demandSchema
+    .optional()
+    .describe("Service -> location (DE, US-CA, AS3320, unknown) -> expected traffic."),
   cluster: later("cluster"),
   store: later("store"),
   rollout: later("rollout"),

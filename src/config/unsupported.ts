@@ -6,7 +6,6 @@
  * any name, `=` before a value, and `when:` before a word of conditions.
  */
 export const unsupported = {
-  "regions.*.capacity": "Traffic the region can carry; what is above spills to others.",
   "regions.*.cost": "Price of a unit of traffic served here, for steering by cost.",
   "regions.*.vote": "Whether vantages in the region count for the quorum on health.",
   "services.*.policy": "Name of a shared policy instead of the service's own `steer`.",
@@ -18,12 +17,10 @@ export const unsupported = {
   "services.*.check.not": "Healthy when a check fails.",
   "services.*.check.requires": "A further check that must pass as well, such as a database.",
   "services.*.check.vantages": "From where to probe, and how many must agree.",
-  "services.*.endpoints.*.capacity": "Traffic the endpoint can carry.",
   "services.*.standby.requires": "A check that must pass before the standby may serve.",
   "services.*.cohorts": "Named groups of clients, each a stable share.",
   "services.*.residency.dns=via-proxy": "DNS leads to the proxy front, which sees the client.",
   "services.*.panic": "Share of usable endpoints below which health is ignored.",
-  "services.*.capacity": "Capacity of the service by region, from configuration or reports.",
   "services.*.failback.resume=manual": "Return to a recovered pool only when told to.",
   "services.*.key=cookie": "Clients of the proxy keep their endpoint by a cookie.",
   "services.*.key=header": "Clients of the proxy keep their endpoint by a header.",
@@ -47,7 +44,6 @@ export const unsupported = {
   safety: "State rules and rate rules that changes must keep.",
   windows: "Named time windows, for `when` and schedules.",
   schedules: "Planned shifts of traffic over services.",
-  demand: "Expected traffic by place, for plans and capacity.",
   cluster: "Peers that exchange what they see.",
   store: "A store shared by several nodes.",
   rollout: "In what order nodes take a revision, and how long it soaks.",

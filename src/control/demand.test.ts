@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatProblem } from "../errors.ts";
-import { locationKeys, parseDemand } from "./demand.ts";
+import { locationKeys } from "../lib/stable-location.ts";
+import { parseDemand } from "./demand.ts";
 
 const problemsOf = (text: string): readonly string[] => {
   const result = parseDemand("d.csv", text);

@@ -4,7 +4,7 @@
  * assumed. Every row that cannot be read is a problem with its line and column.
  */
 import type { Place, Problem, ProblemCode } from "../errors.ts";
-import type { Location } from "../geo/geography.ts";
+import { isStableLocation } from "../lib/stable-location.ts";
 import { limits } from "../limits.ts";
 
 /** What amounts are counted in. `share`: assumed, one unit a country and service. */
@@ -26,22 +26,7 @@ export type DemandResult =
   | { readonly ok: true; readonly demand: Demand }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** Clients whose place the geography does not say. */
-export const unknownKey = "unknown";
-const stableLocation = /^(?:[A-Z]{2}|[A-Z]{2}-[A-Z0-9]{1,3}|AS\d{1,10}|unknown)$/;
 const nonNegative = /^(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?$/;
-
-export function isStableLocation(text: string): boolean {
-  return stableLocation.test(text);
-}
-
-/** Does a place belong to a stable location? A place belongs to several: its country, its AS. */
-export function locationKeys(location: Location): readonly string[] {
-  const keys = [location.country === "" ? unknownKey : location.country];
-  if (location.subdivision !== "") keys.push(location.subdivision);
-  if (location.asn !== 0) keys.push(`AS${location.asn}`);
-  return keys;
-}
 
 interface Cell {
   readonly text: string;

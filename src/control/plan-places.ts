@@ -5,8 +5,8 @@
  * addresses; one that has none, by IPv6 networks of /48.
  */
 import type { Leaves } from "../geo/geography.ts";
+import { locationKeys } from "../lib/stable-location.ts";
 import type { Policy, RuleSet } from "../policy/policy.ts";
-import { locationKeys } from "./demand.ts";
 
 /** Addresses that have one location before and one after. */
 interface PlaceCell {

@@ -12,11 +12,11 @@ import type { Source } from "../config/source.ts";
 import { duration, formatDuration, name, object } from "../config/values.ts";
 import type { Problem } from "../errors.ts";
 import { nearestOf } from "../lib/did-you-mean.ts";
+import { isStableLocation } from "../lib/stable-location.ts";
 import { limits } from "../limits.ts";
 import type { Policy } from "../policy/policy.ts";
 import { parseTarget, type Target } from "../world/target.ts";
 import type { OverrideKind } from "../world/world.ts";
-import { isStableLocation } from "./demand.ts";
 import type { Places } from "./plan-places.ts";
 import type { Curve } from "./simulate-demand.ts";
 

@@ -11,6 +11,7 @@ import type { Geography } from "../geo/geography.ts";
 import { overlay } from "../geo/overlay.ts";
 import { parsePrefix } from "../lib/ip.ts";
 import { sha256 } from "../lib/sha256.ts";
+import { compileCapacity } from "./compile-capacity.ts";
 import { compilePlaces, compileRuleSets, type RuledService } from "./compile-classes.ts";
 import { checkHosts } from "./compile-hosts.ts";
 import { compileLatency } from "./compile-latency.ts";
@@ -60,6 +61,14 @@ export function compile(
     cellOfLocation: measured?.cellOfLocation,
     findings,
   });
+  const capacity = compileCapacity({
+    config,
+    model,
+    ruleSets,
+    ruleSetOf: indices,
+    places,
+    findings,
+  });
   if (names === undefined || problems.some(({ severity }) => severity === "error")) {
     return { ok: false, problems: ordered(problems) };
   }
@@ -75,6 +84,7 @@ export function compile(
     monitors,
     ruleSets,
     latency: measured?.latency,
+    capacity,
     v4: places.v4,
     v6: places.v6,
     locations: places.locations,

@@ -248,11 +248,12 @@ export interface CapacityLimit {
 
 export interface CapacityService {
   readonly service: ServiceIndex;
-  /** Part of a capacity up to which the first walk fills. */
-  readonly spillHundredths: number;
-  /** Thousandths of `unit` by class; undefined where none is declared. */
+  /** Of its pools. */
+  readonly limits: readonly number[];
+  /** Part of a capacity up to which the first walk fills, in hundredths of a percent. */
+  readonly targetHundredths: number;
+  /** Thousandths of the unit of its limits, by class; undefined where none is declared. */
   readonly demand: readonly number[] | undefined;
-  readonly unit: string;
 }
 
 /** Of services with a pool of limited capacity. */

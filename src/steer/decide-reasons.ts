@@ -4,8 +4,17 @@
  * equal decisions have equal reasons.
  */
 import { limits } from "../limits.ts";
-import type { EndpointIndex, Plan, Policy, Pool, PoolIndex, Service } from "../policy/policy.ts";
+import type {
+  EndpointIndex,
+  Plan,
+  Policy,
+  Pool,
+  PoolIndex,
+  Service,
+  ServiceIndex,
+} from "../policy/policy.ts";
 import { forced, verdict, type World } from "../world/world.ts";
+import { capacityReasons } from "./capacity-reasons.ts";
 import {
   type Carry,
   carriedAll,
@@ -22,6 +31,7 @@ import type { Attempt } from "./plan-shares.ts";
 import { type Reason, type ReasonCode, reasonCodes } from "./reasons.ts";
 
 export interface DecideFacts {
+  readonly index: ServiceIndex;
   readonly service: Service;
   readonly classPlan: SteeredClass;
   readonly seen: Seen;
@@ -59,6 +69,9 @@ export function decideReasons(policy: Policy, world: World, facts: DecideFacts):
   const positions = planPositions(classPlan.plan, attempt.shares);
   const withShare = new Set<number>(facts.answers.map((answer) => answer.endpoints[0] ?? -1));
   classReasons(policy, facts, found);
+  capacityReasons(policy, world, facts, (code, kind, index, detail) => {
+    found.push({ code, kind, index, detail });
+  });
   for (let ordinal = 0; ordinal < service.poolCount; ordinal++) {
     const index = (service.firstPool + ordinal) as PoolIndex;
     const pool = policy.pools[index];

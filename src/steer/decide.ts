@@ -20,8 +20,8 @@ import { poolRow, serviceCarry } from "./carry.ts";
 import { decideReasons } from "./decide-reasons.ts";
 import type { Answer, Decision, Seen } from "./decision.ts";
 import { steeredClass } from "./measured.ts";
-import { attempt } from "./plan-shares.ts";
 import { roundIntegers } from "./shares.ts";
+import { allocatedAttempt } from "./walks.ts";
 
 /** Step 8: the candidate at `position`, then those after it around the end, up to `answers`. */
 function answerFrom(pool: Pool, row: readonly number[], at: { position: number; answers: number }) {
@@ -73,13 +73,13 @@ export function decide(
   assert(written !== undefined, "class index in range");
   const classPlan = steeredClass(policy, world, written);
   const carry = serviceCarry(policy, world, index);
-  const made = attempt(service, classPlan, carry);
+  const made = allocatedAttempt(policy, world, { index, service, classPlan, carry });
   const refused = made.name === "refuse";
   const answers = refused ? [] : answersOf(policy, world, { service, shares: made.shares });
   const pools = made.shares.flatMap((share, ordinal) =>
     share === 0 ? [] : [{ pool: ordinal as PoolOrdinal, share }],
   );
-  const facts = { service, classPlan, seen, attempt: made, carry, answers };
+  const facts = { index, service, classPlan, seen, attempt: made, carry, answers };
   return {
     outcome: refused ? "refuse" : "answer",
     answers,

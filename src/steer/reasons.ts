@@ -23,6 +23,11 @@ export const reasonCodes = {
   "tier.preferred": "In the first tier of the plan.",
   "tier.failover": "In a later tier: those before it cannot carry, or not all of it.",
   "spill.health": "Fewer endpoints are up than overprovisioning makes good; the rest spills.",
+  "capacity.no-demand":
+    "Capacity is declared, but neither demand nor load is known: it does not count.",
+  "capacity.demand": "Spread over capacity by the declared demand.",
+  "capacity.feedback": "Spread over capacity by the reported load.",
+  "capacity.full": "The pool is filled: it keeps a part of what comes to it, the rest goes on.",
   "nearest.ranked": "Tiers are ordered by distance from the client.",
   "latency.ranked": "Tiers are ordered by measured round trips from where the client is.",
   "locality.health": "Weighs less in its tier: too few of its endpoints are up.",

@@ -20,7 +20,7 @@ import type {
 import type { World } from "../world/world.ts";
 import { type Carry, levels, poolRow, serviceCarry } from "./carry.ts";
 import { steeredClass } from "./measured.ts";
-import { attempt, attemptNames, planShares } from "./plan-shares.ts";
+import { attemptNames, planShares } from "./plan-shares.ts";
 import { roundSplit } from "./shares.ts";
 import {
   type ArenaView,
@@ -29,6 +29,7 @@ import {
   type SlotArena,
   useRecord,
 } from "./slot-arena.ts";
+import { allocatedAttempt, keepText } from "./walks.ts";
 
 /**
  * What a shape or a row is, in one number. Most give everything to one member and need no slots.
@@ -93,6 +94,9 @@ interface Measures {
   ranks: Uint8Array;
   ranksVersion: number;
   readonly measuredRuleSets: readonly boolean[];
+  /** CapacityColumns.keep, ServiceColumns.allocation. */
+  keep: Uint16Array;
+  allocation: Uint8Array;
 }
 
 export function buildTable(policy: Policy, world: World): Table {
@@ -139,6 +143,8 @@ function emptyTable(policy: Policy, world: World): Table {
       measuredRuleSets: policy.ruleSets.map(({ classes }) =>
         classes.some(({ measured }) => measured !== undefined),
       ),
+      keep: world.capacity.keep.slice(),
+      allocation: world.services.allocation.slice(),
     },
   };
 }
@@ -173,7 +179,23 @@ export function updateTable(
 }
 
 /** Services that read a column of World which is of no endpoint and has changed. */
-function remeasured({ measures }: Table, policy: Policy, world: World): readonly ServiceIndex[] {
+function remeasured(table: Table, policy: Policy, world: World): readonly ServiceIndex[] {
+  return [...reordered(table, policy, world), ...reallocated(table, policy, world)];
+}
+
+function reallocated({ measures }: Table, policy: Policy, world: World): readonly ServiceIndex[] {
+  const { keep } = world.capacity;
+  const { allocation } = world.services;
+  const same =
+    keep.every((each, i) => each === measures.keep[i]) &&
+    allocation.every((each, i) => each === measures.allocation[i]);
+  if (same) return [];
+  measures.keep = keep.slice();
+  measures.allocation = allocation.slice();
+  return policy.capacity?.services.map(({ service }) => service) ?? [];
+}
+
+function reordered({ measures }: Table, policy: Policy, world: World): readonly ServiceIndex[] {
   const { rank } = world.latency;
   if (rank.every((each, row) => each === measures.ranks[row])) return [];
   measures.ranks = rank.slice();
@@ -258,11 +280,13 @@ function updateColumn(table: Table, at: ColumnAt): void {
   const { ranksVersion, measuredRuleSets } = table.measures;
   const order = measuredRuleSets[service.ruleSet] === true ? ` ${ranksVersion}` : "";
   const opted = service.health === undefined ? "" : ` ${JSON.stringify(service.health)}`;
-  const key = `${service.ruleSet} ${service.fallback} ${carry.join()}${order}${opted}`;
+  const kept = keepText(policy, world, at.service);
+  const key = `${service.ruleSet} ${service.fallback} ${carry.join()}${order}${opted}${kept}`;
   const before = table.columns[at.service];
   if (before?.key === key) return;
   const found = table.columnsByKey.get(key);
-  const column = found ?? makeColumn(table, policy, { service, world, carry, key });
+  const column =
+    found ?? makeColumn(table, policy, { index: at.service, service, world, carry, key });
   if (found === undefined) table.columnsByKey.set(key, column);
   column.users++;
   table.columns[at.service] = column;
@@ -274,13 +298,14 @@ function makeColumn(
   table: Table,
   policy: Policy,
   of: {
+    readonly index: ServiceIndex;
     readonly service: Service;
     readonly world: World;
     readonly carry: Carry;
     readonly key: string;
   },
 ): Column {
-  const { service, world, carry, key } = of;
+  const { index, service, world, carry, key } = of;
   const classes = policy.ruleSets[service.ruleSet]?.classes ?? [];
   const ids: number[] = [];
   for (let ordinal = 0; ordinal < service.poolCount; ordinal++) {
@@ -290,7 +315,8 @@ function makeColumn(
   const attempts = new Uint8Array(classes.length);
   const shapes = Uint32Array.from(classes, (written, classIndex) => {
     const classPlan = steeredClass(policy, world, written);
-    const { name, shares } = attempt(service, classPlan, carry);
+    const at = { index, service, classPlan, carry };
+    const { name, shares } = allocatedAttempt(policy, world, at);
     attempts[classIndex] = attemptNames.indexOf(name);
     const only = onlyMember(shares);
     if (only !== several) return only + 1;

@@ -61,7 +61,10 @@ export class Scene {
   /** The cell by whose order the plan stands. */
   readonly cell: string | undefined;
 
+  readonly index: number;
+
   constructor(policy: Policy, world: World, where: { service: number; class: number }) {
+    this.index = where.service;
     this.policy = policy;
     this.world = world;
     const service = policy.services[where.service];
@@ -74,6 +77,15 @@ export class Scene {
     this.plan = { ...plan, plan: latency?.plan ?? plan.plan };
     this.allowed = plan.allowed;
     this.rule = plan.rule;
+  }
+
+  /** "Capacity": K. */
+  keeps(ordinal: number, walk: number, place: number): number {
+    const row = this.policy.capacity?.pools.findIndex(
+      (p) => p === this.service.firstPool + ordinal,
+    );
+    if (row === undefined || row === -1) return 4096;
+    return this.world.capacity.keep[row * 16 + walk * 8 + place] ?? 0;
   }
 
   pool(ordinal: number) {
@@ -353,13 +365,47 @@ function attempt(scene: Scene): { by: Attempt; shares: ReadonlyMap<number, Fract
   return { by: "refuse", shares: new Map() };
 }
 
+/** "Capacity": the tiers of the plan, in order. */
+export function capacityTiers(node: Plan): Plan[] {
+  return node.kind === "first" ? node.children.flatMap(capacityTiers) : [node];
+}
+
+/** "Capacity": what is left of every tier's offer goes on; undefined: the walks say nothing. */
+function overCapacity(scene: Scene): ReadonlyMap<number, Fraction> | undefined {
+  const allocation = scene.world.services.allocation[scene.index];
+  if (allocation !== 2 && allocation !== 3) return undefined;
+  const tiers = capacityTiers(scene.plan.plan).slice(0, 8);
+  const kept = new Map<number, number>();
+  let left = 2 ** 32;
+  for (const walk of [0, 1]) {
+    for (const [place, tier] of tiers.entries()) {
+      const { shares, availability } = scene.shares(tier, "by tier");
+      if (availability === 0) continue;
+      const offer = Math.floor((left * availability) / 256);
+      const pools = [...shares.keys()].sort((a, b) => a - b);
+      const parts = roundShares(pools.map((pool) => shares.get(pool) ?? zero));
+      for (const [i, pool] of pools.entries()) {
+        const mine = Math.floor((offer * (parts[i] ?? 0)) / 65_536);
+        const keeps = Math.floor((mine * scene.keeps(pool, walk, place)) / 4096);
+        kept.set(pool, (kept.get(pool) ?? 0) + keeps);
+        left -= keeps;
+      }
+    }
+  }
+  const all = [...kept.values()].reduce((sum, each) => sum + each, 0);
+  if (all === 0) return undefined;
+  return new Map([...kept].map(([pool, each]) => [pool, fraction(each, all)]));
+}
+
 export function oracleDecide(
   policy: Policy,
   world: World,
   options: { readonly service: ServiceIndex; readonly class: number; readonly seen?: Seen },
 ): OracleDecision {
   const scene = new Scene(policy, world, options);
-  const { by, shares } = attempt(scene);
+  const first = attempt(scene);
+  const { by } = first;
+  const shares = by === "tiers" ? (overCapacity(scene) ?? first.shares) : first.shares;
   const ordinals = [...shares.keys()]
     .filter((pool) => isPositive(shares.get(pool) ?? zero))
     .sort((a, b) => a - b);

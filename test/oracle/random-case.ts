@@ -131,6 +131,13 @@ function randomPolicy(dice: Dice): Policy {
       marginHundredths: 1000,
       observerCell: -1,
     },
+    capacity: dice.chance(40)
+      ? {
+          limits: [],
+          services: [{ service: 0, limits: [], targetHundredths: 7000, demand: undefined }],
+          pools: pools.flatMap((_, i) => (i < planned && dice.chance(70) ? [i] : [])),
+        }
+      : undefined,
     monitors: [testMonitor],
     pools,
     endpoints,
@@ -218,6 +225,14 @@ function randomWorld(dice: Dice, policy: Policy): World {
       columns.forced[e] = dice.pick([forced.up, forced.down, forced.drain]);
     }
     columns.frozen[e] = dice.chance(5) ? 1 : 0;
+  }
+  if (policy.capacity !== undefined) {
+    world.services.allocation[0] = dice.between(0, 3);
+    const { keep } = world.capacity;
+    const full = dice.chance(20);
+    keep.forEach((_, i) => {
+      keep[i] = full || dice.chance(30) ? 0 : dice.chance(40) ? 4096 : dice.between(0, 4096);
+    });
   }
   if (policy.latency !== undefined && dice.chance(80)) {
     const order = shuffled(dice, policy.regions.length).slice(0, dice.between(0, 5));

@@ -1,6 +1,6 @@
 /** The oracle's reasons: docs/steering.md step 10 alone. Called by decide.ts. */
 import { forced, verdict } from "../../src/world/world.ts";
-import type { Condition, Said, Scene } from "./decide.ts";
+import { type Condition, capacityTiers, type Said, type Scene } from "./decide.ts";
 import { isPositive, zero } from "./fraction.ts";
 import { type Way, ways } from "./ways.ts";
 
@@ -87,6 +87,18 @@ export function reasons(scene: Scene, said: Said): string[] {
   for (const { pool } of sortedWays) {
     const detail = service.health?.spill === true ? lacking(pool) : undefined;
     if (detail !== undefined) add("spill.health", name(pool), detail);
+  }
+  const allocation = world.services.allocation[scene.index];
+  if (allocation === 1) add("capacity.no-demand", "service");
+  if (said.by === "tiers" && allocation === 2) add("capacity.demand", "service");
+  if (said.by === "tiers" && allocation === 3) add("capacity.feedback", "service");
+  if (said.by === "tiers" && (allocation === 2 || allocation === 3)) {
+    const places = capacityTiers(scene.plan.plan).slice(0, 8);
+    for (const pool of asked) {
+      const place = places.findIndex((tier) => ways(tier).some((way) => way.pool === pool));
+      const keeps = place === -1 ? 4096 : scene.keeps(pool, 0, place);
+      if (keeps < 4096) add("capacity.full", name(pool), `${keeps}/4096`);
+    }
   }
   if (scene.plan.ranking.length > 0 && scene.cell === undefined) add("nearest.ranked", "service");
   if (scene.cell !== undefined) add("latency.ranked", "service", scene.cell);
