@@ -30,6 +30,30 @@ export function checkZones(checks: Checks): void {
     }
   }
   checkNesting(checks, seen);
+  for (const { path } of draft.zones) checkFile(checks, path);
+}
+
+/** What a file says itself is not written beside it. */
+function checkFile(checks: Checks, path: Path): void {
+  const { merged } = checks.draft;
+  const zone = path.length === 2 ? merged.sections.zones?.[String(path[1])] : undefined;
+  if (!isMapping(zone)) return;
+  const code = "config.conflict";
+  if (zone["file"] === undefined && zone["serial"] === "file") {
+    const message = "`serial: file` in a zone without a file";
+    const hint = "leave it out, or write a number";
+    checks.report({ code, path: [...path, "serial"], message, hint });
+  }
+  if (zone["file"] === undefined || zone["soa"] === undefined) return;
+  const at = placeText(checks, [...path, "file"]);
+  const message = `\`soa\` in a zone whose SOA stands in its file (${at})`;
+  checks.report({
+    code,
+    path: [...path, "soa"],
+    message,
+    hint: "remove one of the two",
+    at: "key",
+  });
 }
 
 /** A zone inside another needs its delegation there, or resolvers never find the way. */
@@ -52,6 +76,8 @@ function mayDelegate(checks: Checks, parent: string, apex: string): boolean {
   const path = draft.zones.findLast((each) => each.apex === parent)?.path;
   const zone = path?.length === 2 ? draft.merged.sections.zones?.[String(path[1])] : undefined;
   const records = isMapping(zone) ? zone["records"] : undefined;
+  // Whether a file does is told when it has been read (policy/zone-checks.ts).
+  if (isMapping(zone) && zone["file"] !== undefined) return true;
   if (!Array.isArray(records)) return records !== undefined;
   return records.some((record: unknown) => {
     if (!isMapping(record)) return true;

@@ -144,7 +144,9 @@ test("effective() names what was not written, and nothing else", () => {
     "trustedProxies",
     "zones.a.example.ns",
     "zones.a.example.records",
+    "zones.a.example.serial",
     "zones.a.example.ttl",
+    "zones.a.example.zonemd",
   ]);
 });
 

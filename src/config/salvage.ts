@@ -97,6 +97,9 @@ function mendZone(draft: ConfigDraft, { path, zone }: ZoneDraft, faults: Faults)
   const raw = path.length === 1 ? undefined : draft.merged.sections.zones?.[String(path[1])];
   const records = isMapping(raw) ? raw["records"] : undefined;
   return {
+    ...(zone.file === undefined || faults.within(`${base}.file`) ? {} : { file: zone.file }),
+    serial: "auto",
+    zonemd: false,
     ns: zone.ns ?? [],
     soa: { ...whole.soa, ...zone.soa } as ZoneConfig["soa"],
     // What is added to its sets of records cannot be held against it.

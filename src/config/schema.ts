@@ -360,6 +360,17 @@ export const serviceSchema = object({
 });
 
 export const zoneSchema = object({
+  file: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe("A zone file with the zone's records, seen from the folder of the configuration."),
+  serial: z
+    .union([z.enum(["auto", "file"]), z.int().min(0).max(0xffff_ffff)])
+    .default("auto")
+    .describe("`auto` grows with every change; `file` and a number are kept as they are."),
+  zonemd: z.boolean().default(false).describe("Keep a digest of the zone in it (RFC 8976)."),
   ns: anyNumberOf(hostName).prefault([]).describe("Name servers the parent zone delegates to."),
   soa: object({
     mname: hostName.optional().describe("Primary. Default: the first of `ns`."),

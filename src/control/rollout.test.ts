@@ -4,9 +4,10 @@
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { writeMmdb } from "../../test/support/mmdb-writer.ts";
+import type { ZoneCache } from "../config/zone-source.ts";
 import { systemEntropy } from "../lib/entropy.ts";
 import { policyFile, statePaths } from "../link/paths.ts";
 import { readCurrent, readPolicy } from "../link/snapshot.ts";
@@ -19,6 +20,7 @@ import {
   recordRevision,
 } from "./rollout.ts";
 import { openSqliteStore } from "./sqlite.ts";
+import { readSerials } from "./zone-serials.ts";
 
 const entropy = systemEntropy();
 
@@ -62,12 +64,12 @@ ${more}`,
   }
 }
 
-void test("compileRevision() gives a policy and says which databases it read", async () => {
+void test("compileRevision() gives a policy and says which files it read", async () => {
   await inFolder(async ({ write, compiled, source }) => {
     await write("[fra, iad]");
-    const { policy, databases, sources } = await compiled();
+    const { policy, files, sources } = await compiled();
     assert.equal(policy.services[0]?.name, "shop");
-    assert.equal(databases.length, 1);
+    assert.equal(files.length, 1);
     assert.equal(sources[0]?.file, source);
   });
 });
@@ -112,8 +114,9 @@ services:
 void test("applyRevision() puts a revision in force once, and mends a damaged snapshot", async () => {
   await inFolder(async ({ write, compiled, stateDir }) => {
     await write("[fra, iad]");
-    const { policy } = await compiled();
-    const apply = () => applyRevision(policy, { stateDir, at: 1 });
+    const revision = await compiled();
+    const { policy } = revision;
+    const apply = () => applyRevision(revision, { stateDir, at: 1 });
     assert.deepEqual(await apply(), { ok: true, outcome: "applied" });
     assert.deepEqual(await apply(), { ok: true, outcome: "unchanged" });
     await writeFile(policyFile(stateDir, policy.digest), "damaged");
@@ -126,8 +129,7 @@ void test("applyRevision() that cannot write is a problem, and the old revision 
   await inFolder(async ({ write, compiled, stateDir }) => {
     await writeFile(stateDir, "a file where the folder should be");
     await write("[fra, iad]");
-    const { policy } = await compiled();
-    const result = await applyRevision(policy, { stateDir, at: 1 });
+    const result = await applyRevision(await compiled(), { stateDir, at: 1 });
     assert.ok(!result.ok);
     assert.equal(result.problems[0]?.code, "state.unusable");
   });
@@ -137,7 +139,7 @@ void test("recordRevision() counts revisions, keeps their text, and does not cou
   await inFolder(async ({ write, compiled, stateDir, source }) => {
     await write("[fra, iad]");
     const first = await compiled();
-    await applyRevision(first.policy, { stateDir, at: 1 });
+    await applyRevision(first, { stateDir, at: 1 });
     const opened = await openSqliteStore(statePaths(stateDir).store, { entropy });
     if (!opened.ok) assert.fail(opened.message);
     const { store } = opened;
@@ -175,5 +177,79 @@ test("compileRevision() refuses what breaks an assertion, and at a start warns o
     assert.ok(started.revision.warnings.some(({ code }) => code === "assert.violated"));
     const left = await compileRevision(source, { stateDir, entropy });
     assert.ok(left.ok && left.revision.warnings.every(({ code }) => code !== "assert.violated"));
+  });
+});
+
+void test("compileRevision() reads zone files, again only those that changed, with growing serials", async () => {
+  await inFolder(async ({ source, stateDir }) => {
+    const folder = dirname(source);
+    const zone = (name: string, text: string) =>
+      writeFile(
+        join(folder, `${name}.zone`),
+        `$TTL 60\n@ SOA ns1 h 5 1 1 1 1\n@ NS ns1\nns1 A 192.0.2.1\n${text}`,
+      );
+    await writeFile(
+      source,
+      `version: 1
+zones:
+  a.example: {file: a.zone}
+  b.example: {file: b.zone, serial: file}
+  c.example: {ns: [ns1.example.net]}
+regions: {fra: {at: FRA}}
+services:
+  shop: {names: shop.a.example, endpoints: {fra: 192.0.2.1}}
+`,
+    );
+    await zone("a", "");
+    await zone("b", "$INCLUDE c.inc\n");
+    await writeFile(join(folder, "c.inc"), "www A 192.0.2.2\n");
+    const zoneCache: ZoneCache = new Map();
+    const compiled = async () => {
+      const serials = await readSerials(stateDir);
+      const result = await compileRevision(source, { stateDir, entropy, serials, zoneCache });
+      if (!result.ok)
+        return { digest: "", serials: [], problems: result.problems, files: result.files };
+      const { revision } = result;
+      assert.ok((await applyRevision(revision, { stateDir, at: 1 })).ok);
+      const { zones } = revision.policy.names;
+      const chosen = zones.map(({ serial }) => serial);
+      const { digest } = revision.policy;
+      return { digest, serials: chosen, problems: revision.warnings, files: revision.files };
+    };
+    const first = await compiled();
+    assert.deepEqual(first.serials.slice(0, 2), [5, 5]);
+    assert.ok(Math.abs(first.serials[2]! - entropy.now() / 1000) < 10);
+    assert.deepEqual(
+      first.files.map((file) => basename(file)),
+      ["a.zone", "b.zone", "c.inc"],
+    );
+    const [a, b] = [...zoneCache.values()];
+    const again = await compiled();
+    assert.deepEqual([again.serials, again.digest], [first.serials, first.digest]);
+    // One zone changes, and the other is not parsed again.
+    await writeFile(join(folder, "c.inc"), "www A 192.0.2.3\n");
+    const changed = await compiled();
+    assert.deepEqual(changed.serials, first.serials);
+    assert.notEqual(changed.digest, first.digest);
+    assert.match(
+      changed.problems.map(({ message }) => message).join(),
+      /its serial 5 is not after 5/,
+    );
+    assert.equal([...zoneCache.values()][0], a);
+    assert.notEqual([...zoneCache.values()][1], b);
+    // Serials of `auto` grow, back to what was there before as well.
+    await zone("a", "x A 192.0.2.4\n");
+    assert.equal((await compiled()).serials[0], 6);
+    await zone("a", "");
+    assert.equal((await compiled()).serials[0], 7);
+    await zone("a", "x TXT\n");
+    const refused = await compiled();
+    assert.deepEqual(
+      refused.problems.map(
+        ({ code, place }) => `${code} ${basename(place?.file ?? "")}:${place?.line}`,
+      ),
+      ["zone.syntax a.zone:5"],
+    );
+    assert.ok(refused.files.some((file) => file.endsWith("a.zone")));
   });
 });

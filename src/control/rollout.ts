@@ -8,6 +8,7 @@ import { dirname, resolve } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import { problemList } from "../config/problem-list.ts";
 import { readSources, type Source } from "../config/source.ts";
+import { readZones, type ZoneCache } from "../config/zone-source.ts";
 import type { Problem } from "../errors.ts";
 import { emptyGeography } from "../geo/compile.ts";
 import { loadGeography } from "../geo/load.ts";
@@ -21,20 +22,28 @@ import { type Claims, claimsOf } from "../prove/claims.ts";
 import { assertionProblems } from "./assertions.ts";
 import { addAudit, addRevision, listRevisions, packFiles, type RevisionRecord } from "./records.ts";
 import type { Store } from "./store.ts";
+import { chooseSerials, writeSerials, type ZoneSerials } from "./zone-serials.ts";
 
 export interface CompiledRevision {
   readonly policy: Policy;
   readonly sources: readonly Source[];
   readonly warnings: readonly Problem[];
-  /** Geography databases that are files of the operator's. */
-  readonly databases: readonly string[];
+  /** Files of the operator's that the configuration names: geography databases and zones. */
+  readonly files: readonly string[];
+  /** To be kept before the policy is in force; undefined where serials were not asked for. */
+  readonly serials: ZoneSerials | undefined;
   /** What `assert` says, for the prover. */
   readonly claims: Claims;
 }
 
 export type CompileResult =
   | { readonly ok: true; readonly revision: CompiledRevision }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly Problem[];
+      /** As `CompiledRevision.files`, as far as they are known. */
+      readonly files: readonly string[];
+    };
 
 export interface CompileOptions {
   readonly stateDir: string;
@@ -44,6 +53,10 @@ export interface CompileOptions {
    * does not put the revision in force. Default: nothing.
    */
   readonly assertions?: "refuse" | "warn" | "leave";
+  /** Serials that zones had; undefined: they follow from the zones' content. */
+  readonly serials?: ZoneSerials | undefined;
+  /** Zones parsed for the revision before; filled for the next. */
+  readonly zoneCache?: ZoneCache | undefined;
 }
 
 /** Reads and compiles; writes nothing but the cache of geographies. */
@@ -52,11 +65,11 @@ export async function compileRevision(
   options: CompileOptions,
 ): Promise<CompileResult> {
   const read = await readSources(source);
-  if (!read.ok) return read;
+  if (!read.ok) return { ...read, files: [] };
   const loaded = loadConfig(read.sources);
   const salvaged = loaded.ok ? undefined : loaded.salvaged;
   const config = loaded.ok ? loaded.config : salvaged?.config;
-  if (config === undefined) return { ok: false, problems: loaded.problems };
+  if (config === undefined) return { ok: false, problems: loaded.problems, files: [] };
   const { placeOf } = loaded;
   const cacheDir = statePaths(options.stateDir).geography;
   const database = databasePath(config.geo.database, read.sources);
@@ -73,27 +86,40 @@ export async function compileRevision(
   });
   // With a stage at fault the next ones still look at what is whole, so that one run tells all.
   const clients = geography.ok ? geography.geography : emptyGeography();
-  const compiled = compile(config, clients, { placeOf, isStandIn });
-  const before = [...loaded.problems, ...(geography.ok ? [] : geography.problems)];
-  if (loaded.ok && geography.ok && compiled.ok) {
-    const files = [database, ...(asn === undefined ? [] : [asn])];
-    const databases = files.filter((file) => file !== "bundled");
+  const folder = dirname(read.sources[0]?.file ?? "");
+  const zones = readZones(config, { folder, placeOf, cache: options.zoneCache });
+  const serials = options.serials && chooseSerials(options.serials, options.entropy.now());
+  const compiled = compile(config, clients, {
+    placeOf,
+    isStandIn,
+    zones: zones.zones,
+    serialOf: serials?.serialOf,
+  });
+  const databases = [database, ...(asn === undefined ? [] : [asn])];
+  const files = [...databases.filter((file) => file !== "bundled"), ...zones.files];
+  const ofGeography = geography.ok ? [] : geography.problems;
+  const before = [...loaded.problems, ...ofGeography, ...zones.problems];
+  const whole = loaded.ok && geography.ok && zones.ok;
+  if (whole && compiled.ok) {
     const { policy } = compiled;
     const claims = claimsOf(config, placeOf);
     const problems = problemList([
       ...before,
       ...compiled.problems,
+      ...(serials?.problems() ?? []),
       ...asserted(policy, claims, { mode: options.assertions ?? "leave", source }),
     ]);
-    if (problems.some(({ severity }) => severity === "error")) return { ok: false, problems };
+    if (problems.some(({ severity }) => severity === "error")) {
+      return { ok: false, problems, files };
+    }
     const { sources } = read;
-    return { ok: true, revision: { policy, sources, warnings: problems, databases, claims } };
+    const chosen = serials?.chosen();
+    const revision = { policy, sources, warnings: problems, files, serials: chosen, claims };
+    return { ok: true, revision };
   }
   // Of what was left out later stages may warn wrongly; their errors are about what they read.
-  const after = compiled.problems.filter(
-    ({ severity }) => severity === "error" || (loaded.ok && geography.ok),
-  );
-  return { ok: false, problems: problemList([...before, ...after]) };
+  const after = compiled.problems.filter(({ severity }) => severity === "error" || whole);
+  return { ok: false, problems: problemList([...before, ...after]), files };
 }
 
 function asserted(
@@ -118,10 +144,13 @@ export type ApplyResult =
 
 /** Puts a compiled revision in force; a revision that is in force already is left alone. */
 export async function applyRevision(
-  policy: Policy,
+  { policy, serials }: Pick<CompiledRevision, "policy" | "serials">,
   options: { readonly stateDir: string; readonly at: number },
 ): Promise<ApplyResult> {
   const { stateDir, at } = options;
+  // First: a serial that was given out is never given out again, whatever happens next.
+  const kept = serials === undefined ? undefined : await writeSerials(stateDir, serials);
+  if (kept?.ok === false) return { ok: false, problems: [unwritable(kept)] };
   const pointer = await readPointer(stateDir);
   const current = pointer.ok && pointer.value.digest === policy.digest;
   // A snapshot that was damaged on disk is written again, although nothing changed.
@@ -203,7 +232,7 @@ function unwritable(failure: SnapshotFailure): Problem {
     code: "state.unusable",
     severity: "error",
     path: "",
-    message: `the snapshot of the revision cannot be written: ${failure.message}`,
+    message: `${failure.file} cannot be written: ${failure.message}`,
     hint: "make room, or let this user write the state directory",
   };
 }

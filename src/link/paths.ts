@@ -16,6 +16,8 @@ export interface StatePaths {
   readonly worldSnapshot: string;
   /** The embedded store. */
   readonly store: string;
+  /** The last serial of each zone. */
+  readonly zoneSerials: string;
   /** Compiled geographies, by digest. */
   readonly geography: string;
   /** Held by the one server that may use this directory. */
@@ -32,6 +34,7 @@ export function statePaths(stateDir: string): StatePaths {
     current: join(snapshots, "current"),
     worldSnapshot: join(stateDir, "world.snapshot"),
     store: join(stateDir, "store.sqlite"),
+    zoneSerials: join(stateDir, "zone-serials.json"),
     geography: join(stateDir, "geography"),
     lock: join(stateDir, "lock"),
     run: join(stateDir, "run"),

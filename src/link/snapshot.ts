@@ -174,7 +174,7 @@ async function readSnapshot(file: string, kind: Kind): Promise<SnapshotResult<un
 }
 
 /** Beside its name, synced, renamed, folder synced: whole or absent, whenever the power goes. */
-async function writeAtomic(
+export async function writeAtomic(
   file: string,
   chunks: readonly Uint8Array[],
 ): Promise<SnapshotResult<true>> {

@@ -5,6 +5,7 @@
  * or unable to compile, fronts and observer go on with the last snapshot.
  */
 
+import type { ZoneCache } from "../config/zone-source.ts";
 import { listRevisions } from "../control/records.ts";
 import {
   applyRevision,
@@ -18,7 +19,8 @@ import {
 } from "../control/rollout.ts";
 import { openSqliteStore } from "../control/sqlite.ts";
 import type { Store } from "../control/store.ts";
-import { watchSource } from "../control/watch-source.ts";
+import { type SourceWatch, watchSource } from "../control/watch-source.ts";
+import { readSerials } from "../control/zone-serials.ts";
 import { formatProblem, type Problem } from "../errors.ts";
 import { version } from "../lib/version.ts";
 import { limits } from "../limits.ts";
@@ -46,7 +48,8 @@ class Control {
   #pageHeld: readonly string[] = [];
   /** Reloads run one after the other: each reads what is on disk when its turn comes. */
   #turn: Promise<unknown> = Promise.resolve();
-  #databases: readonly string[] = [];
+  #watch: SourceWatch | undefined;
+  readonly #zones: ZoneCache = new Map();
 
   constructor(part: Part) {
     this.#part = part;
@@ -74,10 +77,10 @@ class Control {
     const watch = await watchSource({
       path: part.source,
       entropy: part.entropy,
-      onChange: () => void this.reload("file").then(() => watch.alsoWatch(this.#databases)),
+      onChange: () => void this.reload("file"),
     });
+    this.#watch = watch;
     const first = await this.reload("start");
-    watch.alsoWatch(this.#databases);
     if (first.outcome === "refused") await this.#fallBack(first.problems);
     part.ready(this.#page.listening());
     return {
@@ -112,11 +115,14 @@ class Control {
         entropy,
         // An assertion never stops a start.
         assertions: author === "start" ? "warn" : "refuse",
+        serials: await readSerials(stateDir),
+        zoneCache: this.#zones,
       });
+      // Of a refused revision too: its files are what will be put right.
+      this.#watch?.alsoWatch(compiled.ok ? compiled.revision.files : compiled.files);
       if (!compiled.ok) return await this.#refuse(compiled.problems, occasion);
       const { revision } = compiled;
-      this.#databases = revision.databases;
-      const applied = await applyRevision(revision.policy, { stateDir, at: occasion.at });
+      const applied = await applyRevision(revision, { stateDir, at: occasion.at });
       if (!applied.ok) return await this.#refuse(applied.problems, occasion);
       await this.#accept(revision, occasion, applied.outcome);
       const { digest } = revision.policy;

@@ -6,15 +6,27 @@ import { type Config, type ZoneConfig, zoneSchema } from "../config/schema.ts";
 import { assert } from "../errors.ts";
 import { byName, type ServiceDraft } from "./compile-model.ts";
 import type { Findings } from "./compile-problems.ts";
-import type { NameTableResult, RecordInput, SteeredInput, ZoneInput } from "./name-table.ts";
+import type {
+  NameTableInput,
+  NameTableResult,
+  RecordInput,
+  SteeredInput,
+  ZoneData,
+  ZoneInput,
+} from "./name-table.ts";
 import { buildNameTable } from "./names.ts";
 import type { ServiceIndex } from "./policy.ts";
 
 export function compileNames(
   config: Config,
-  given: { readonly drafts: readonly ServiceDraft[]; readonly findings: Findings },
+  given: {
+    readonly drafts: readonly ServiceDraft[];
+    readonly findings: Findings;
+    readonly data: ZoneDataMap;
+    readonly serialOf: NameTableInput["serialOf"];
+  },
 ): NameTableResult {
-  const { findings, drafts } = given;
+  const { findings, drafts, data, serialOf } = given;
   const zones = Object.entries(config.zones ?? {}).sort(byName);
   const written = (path: string) => ({ path, place: findings.placeOf(path) });
   const records = zones.flatMap(([apex, zone]) => zoneRecords(apex, zone, written));
@@ -35,14 +47,18 @@ export function compileNames(
   });
   const inputs = zones.map(([apex, zone]) => ({
     ...zoneInput(apex, zone),
+    data: data.get(apex),
     ...written(`zones.${apex}`),
   }));
-  const result = buildNameTable({ zones: inputs, records, steered });
+  const result = buildNameTable({ zones: inputs, records, steered, serialOf });
   for (const problem of result.problems) findings.problems.push(problem);
   return result;
 }
 
 type Written = (path: string) => Pick<RecordInput, "path" | "place">;
+
+/** By apex, as in `Config.zones`. A zone with a file that is not here has stayed unread. */
+export type ZoneDataMap = ReadonlyMap<string, ZoneData>;
 
 function zoneInput(apex: string, zone: ZoneConfig): Omit<ZoneInput, "path" | "place"> {
   const soa = zone.soa ?? zoneSchema.parse({ soa: {} }).soa;
@@ -58,7 +74,10 @@ function zoneInput(apex: string, zone: ZoneConfig): Omit<ZoneInput, "path" | "pl
       retrySeconds: soa.retry / 1000,
       expireSeconds: soa.expire / 1000,
       minimumSeconds: soa.minimum / 1000,
+      serial: typeof zone.serial === "number" ? zone.serial : undefined,
+      keepSerial: zone.serial !== "auto",
     },
+    zonemd: zone.zonemd,
   };
 }
 

@@ -15,12 +15,13 @@ import { compileCapacity } from "./compile-capacity.ts";
 import { compilePlaces, compileRuleSets, type RuledService } from "./compile-classes.ts";
 import { checkHosts } from "./compile-hosts.ts";
 import { compileLatency } from "./compile-latency.ts";
-import { compileModel, type Model } from "./compile-model.ts";
-import { compileNames } from "./compile-names.ts";
-import { isByLatency } from "./compile-plan.ts";
+import { byName, compileModel, type Model } from "./compile-model.ts";
+import { compileNames, type ZoneDataMap } from "./compile-names.ts";
+import { isByLatency, namedRegions, rankings } from "./compile-plan.ts";
 import { type Findings, type PlaceOf, reportError, reportWarning } from "./compile-problems.ts";
-import { type FlatRule, flattenRules, type WhenCache } from "./compile-rules.ts";
+import { flattenRules, type WhenCache } from "./compile-rules.ts";
 import { type Jurisdictions, readJurisdictions } from "./jurisdictions.ts";
+import type { NameTableInput } from "./name-table.ts";
 import type { Listen, Policy, RuleSetIndex, Service } from "./policy.ts";
 
 /** Goes up whenever equal inputs would give another policy or table than before. */
@@ -30,16 +31,24 @@ export type CompileResult =
   | { readonly ok: true; readonly policy: Policy; readonly problems: readonly Problem[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+/** What else is known of a configuration that has been read. */
+export interface Reading extends Partial<Pick<Findings, "placeOf" | "isStandIn">> {
+  /** Of zones with a `file`. */
+  readonly zones?: ZoneDataMap;
+  readonly serialOf?: NameTableInput["serialOf"];
+}
+
 export function compile(
   config: Config,
   geography: Geography,
-  reading: Partial<Pick<Findings, "placeOf" | "isStandIn">> = {},
+  reading: Reading = {},
 ): CompileResult {
-  const { placeOf = () => undefined, isStandIn = () => false } = reading;
+  const { placeOf = () => undefined, isStandIn = () => false, zones = new Map() } = reading;
   const findings: Findings = { problems: [], placeOf, isStandIn };
   const { problems } = findings;
   const model = compileModel(config, findings);
-  const { table: names, steeredBy } = compileNames(config, { drafts: model.drafts, findings });
+  const given = { drafts: model.drafts, findings, data: zones, serialOf: reading.serialOf };
+  const { table: names, steeredBy } = compileNames(config, given);
   checkHosts(steeredBy, model.drafts, findings);
   const jurisdictions = readJurisdictions(config, findings);
   checkClients(model, findings, jurisdictions);
@@ -76,7 +85,7 @@ export function compile(
     ({ service }, i): Service => ({ ...service, ruleSet: (indices[i] ?? 0) as RuleSetIndex }),
   );
   const policy: Policy = {
-    ...digests(config, geography),
+    ...digests(config, geography, zones),
     regions,
     services,
     pools,
@@ -217,11 +226,14 @@ function compileListen({ listen }: Config): Listen {
 function digests(
   config: Config,
   geography: Geography,
+  zones: ZoneDataMap,
 ): Pick<Policy, "digest" | "configDigest" | "geographyDigest" | "engine"> {
   const digestOf = (text: string) => sha256(new TextEncoder().encode(text));
   const ofConfig = configDigest(config);
   const geographyDigest = geography.digest;
   const engine = engineVersion;
-  const digest = digestOf(`rhumb policy\n${ofConfig}\n${geographyDigest}\n${engine}\n`);
+  const ofZones = [...zones].sort(byName).map(([apex, zone]) => `${apex} ${zone.digest}\n`);
+  const parts = `${ofConfig}\n${geographyDigest}\n${engine}\n${ofZones.join("")}`;
+  const digest = digestOf(`rhumb policy\n${parts}`);
   return { digest, configDigest: ofConfig, geographyDigest, engine };
 }

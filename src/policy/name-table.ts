@@ -61,6 +61,8 @@ export interface ZoneInput extends Written {
     readonly rname?: string | undefined;
     /** undefined: that of `data`, or none. */
     readonly serial?: number | undefined;
+    /** As `SerialRequest.keep`. */
+    readonly keepSerial?: boolean | undefined;
     readonly refreshSeconds: number;
     readonly retrySeconds: number;
     readonly expireSeconds: number;
@@ -80,6 +82,8 @@ export interface SerialRequest {
   readonly digest: string;
   /** Of the zone's SOA as written. */
   readonly written: number | undefined;
+  /** The operator keeps it himself: it is the one written, whatever went before. */
+  readonly keep: boolean;
 }
 
 /** A name of a service. Absolute; `*.x` is a wildcard. */

@@ -84,7 +84,7 @@ function headZone(
   const apex = formatName(zone.apex).replace(/(.)\.$/, "$1");
   // Without memory the content is the serial: equal zones have equal ones.
   const serial =
-    serialOf?.({ apex, digest, written }) ??
+    serialOf?.({ apex, digest, written, keep: input.soa.keepSerial === true }) ??
     written ??
     (Number.parseInt(digest.slice(0, 8), 16) >>> 1 || 1);
   const soa = newRrset(types.soa, zone.soaTtlSeconds, { written: input });

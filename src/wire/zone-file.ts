@@ -16,9 +16,9 @@ import { bytesNumber, parsePeriod, type Token, type TokenReader } from "./rdata-
 import { generate } from "./zone-generate.ts";
 import { readEntries } from "./zone-lexer.ts";
 
-/** A record of class IN, and where it is written. */
+/** A record of class IN, and where it is written, if that is in a file. */
 export interface ZoneFileRecord extends ResourceRecord {
-  readonly at: Place;
+  readonly at?: Place | undefined;
 }
 
 export interface ZoneFileProblem {

@@ -17,6 +17,7 @@ const rcodeLabels = [
   "REFUSED",
   "NOTAUTH",
   "BADVERS",
+  "YXDOMAIN",
 ] as const;
 const typeLabels = [
   "A",
@@ -93,8 +94,13 @@ export function wireRow(exchange: Exchange): number {
 }
 
 export function rcodeRow(exchange: Exchange, rcode: number): number {
-  const column = rcode === rcodes.badVers ? 7 : rcode === rcodes.notAuth ? 6 : rcode;
-  return wireRow(exchange) * rcodeLabels.length + column;
+  return wireRow(exchange) * rcodeLabels.length + rcodeColumn(rcode);
+}
+
+function rcodeColumn(rcode: number): number {
+  if (rcode <= rcodes.refused) return rcode;
+  if (rcode === rcodes.yxDomain) return 8;
+  return rcode === rcodes.badVers ? 7 : 6;
 }
 
 export function typeRow(type: number): number {
