@@ -1,13 +1,15 @@
 /**
  * The World of this node, and the only code that replaces it: events are gathered for
  * limits.observerBatchMs, then taken in by one step; when nothing happens, a step comes when time
- * itself changes something. Called by parts/observer.ts. When this process or its clock has stood
- * still or jumped, the silence of that time is not counted against the origins.
+ * itself changes something. Called by parts/observer.ts. When this process has stood still or the
+ * clock was set, the silence of that time is not counted against the origins, and what World
+ * remembers moves with the clock.
  */
 import { assert } from "../errors.ts";
 import type { Entropy, Timer } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
 import type { Policy } from "../policy/policy.ts";
+import { allocate } from "../steer/allocate.ts";
 import { carry, resume } from "../world/carry.ts";
 import type { StepResult, WorldEvent } from "../world/event.ts";
 import { step } from "../world/step.ts";
@@ -19,8 +21,8 @@ export interface WorldKeeperOptions {
   readonly world: World;
   /** After every step; `keeper.world` is already the new World. */
   onStep(result: StepResult, tookMs: number): void;
-  /** This process stood still, or the clock was set: for the log. */
-  onStall(ms: number): void;
+  /** This process stood still for so long, or the clock was set by so much: for the log. */
+  onStall(stall: { readonly stoodMs: number; readonly jumpedMs: number }): void;
 }
 
 export class WorldKeeper {
@@ -32,6 +34,8 @@ export class WorldKeeper {
   #flushTimer: Timer | undefined;
   #beatTimer: Timer | undefined;
   #nextTimer: Timer | undefined;
+  /** When time alone may change the allocation; it is made anew at once while this is 0. */
+  #allocateAt = 0;
   #seenMonotonicMs: number;
   #seenNowMs: number;
 
@@ -72,6 +76,7 @@ export class WorldKeeper {
     this.#flush();
     this.#world = carry(this.#policy, this.#world, policy, this.#entropy.now());
     this.#policy = policy;
+    this.#allocateAt = 0;
     this.#flush();
   }
 
@@ -100,12 +105,33 @@ export class WorldKeeper {
     const result = step(this.#policy, this.#world, events, this.#entropy.now());
     const tookMs = this.#entropy.monotonic() - startedMs;
     this.#world = result.world;
+    this.#options.onStep(result, tookMs);
+    const loaded = events.some(({ kind }) => kind === "load");
+    const nextAt = Math.min(this.#allocate(result, loaded).nextAt, this.#allocateAt);
     this.#nextTimer?.cancel();
     // A timer may come a little before its moment; a step that finds nothing to do costs nothing.
-    const waitMs = Math.max(1, result.nextAt - this.#entropy.now());
+    const waitMs = Math.max(1, nextAt - this.#entropy.now());
     const most = Math.min(waitMs, limits.observerBeatMs * 100);
     this.#nextTimer = this.#entropy.after(most, () => this.#flush());
-    this.#options.onStep(result, tookMs);
+    return result;
+  }
+
+  /** Spreads over capacity anew where the last step changed what that follows from. */
+  #allocate(last: StepResult, loaded: boolean): StepResult {
+    const nowMs = this.#entropy.now();
+    const { changed, changedPools, changedLatency } = last;
+    const stale = loaded || changed.length + changedPools.length > 0 || changedLatency;
+    if (!stale && nowMs < this.#allocateAt) return last;
+    const startedMs = this.#entropy.monotonic();
+    const made = allocate(this.#policy, this.#world, nowMs);
+    this.#allocateAt = made?.nextAt ?? Number.POSITIVE_INFINITY;
+    if (made?.changed !== true) return last;
+    const { digest: policyDigest } = this.#policy;
+    const { allocation } = made;
+    const event = { kind: "allocation", policyDigest, at: nowMs, allocation } as const;
+    const result = step(this.#policy, this.#world, [event], nowMs);
+    this.#world = result.world;
+    this.#options.onStep(result, this.#entropy.monotonic() - startedMs);
     return result;
   }
 
@@ -114,12 +140,12 @@ export class WorldKeeper {
     const monotonicMs = this.#entropy.monotonic();
     const nowMs = this.#entropy.now();
     const passedMs = monotonicMs - this.#seenMonotonicMs;
-    const jumpedMs = Math.abs(nowMs - this.#seenNowMs - passedMs);
+    const jumpedMs = nowMs - this.#seenNowMs - passedMs;
     this.#seenMonotonicMs = monotonicMs;
     this.#seenNowMs = nowMs;
-    const stallMs = Math.max(passedMs, jumpedMs);
-    if (stallMs <= limits.observerStallMs) return;
-    this.#world = resume(this.#world, nowMs);
-    this.#options.onStall(stallMs);
+    const wasSet = Math.abs(jumpedMs) > limits.observerStallMs;
+    if (!wasSet && passedMs <= limits.observerStallMs) return;
+    this.#world = resume(this.#world, nowMs, wasSet ? Math.round(jumpedMs) : undefined);
+    this.#options.onStall({ stoodMs: passedMs, jumpedMs: wasSet ? jumpedMs : 0 });
   }
 }

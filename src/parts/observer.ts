@@ -155,7 +155,10 @@ class Observer implements RunningObserver {
       policy,
       world,
       onStep: (result, tookMs) => this.#stepped(result, tookMs),
-      onStall: (ms) => log.warn({ ms: Math.round(ms) }, "stood still, or the clock was set"),
+      onStall({ stoodMs, jumpedMs }) {
+        if (jumpedMs === 0) log.warn({ ms: Math.round(stoodMs) }, "stood still");
+        else log.warn({ ms: Math.round(jumpedMs) }, "the clock was set: World moves with it");
+      },
     });
     this.#keeper = keeper;
     this.#origins = new Origins({

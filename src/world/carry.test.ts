@@ -160,6 +160,27 @@ test("resume() moves what World remembers back with a clock that was set back", 
   assert.equal(stateOf(done.world.endpoints, 0), "ramping");
 });
 
+test("resume() moves holds and overrides with a clock that was set, either way", () => {
+  for (const jumpMs of [3_600_000, -3_600_000]) {
+    const run = runOf(before);
+    run.probes(0, "xooooo", 100);
+    const expiresAt = run.now + 60_000;
+    run.override({ kind: "drain", target: "pool:shop/iad", expiresAt });
+    const [holdLeft, overrideLeft] = [
+      run.world.endpoints.holdUntil[0]! - run.now,
+      run.world.overrides[0]!.expiresAt - run.now,
+    ];
+    const now = run.now + 500 + jumpMs;
+    const world = resume(run.world, now, jumpMs);
+    assert.equal(world.at, now);
+    assert.equal(world.endpoints.holdUntil[0]! - now, holdLeft - 500);
+    assert.equal(world.overrides[0]!.expiresAt - now, overrideLeft - 500);
+    const after = step(before, world, [], now + overrideLeft - 501);
+    assert.equal(after.world.overrides.length, 1, "as long as it was given for");
+    assert.equal(step(before, after.world, [], now + overrideLeft).world.overrides.length, 0);
+  }
+});
+
 test("carry() forgets lastGood of an endpoint that moves to another service", () => {
   const run = runOf(before);
   run.probes(0, "oxxx", 100);

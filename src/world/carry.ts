@@ -113,14 +113,18 @@ const timeColumns = ["lastResultAt", "changedAt", "downTimes", "holdUntil", "ram
 
 /**
  * After a start from a persisted World, or a pause of the observer: verdicts stand until probes
- * have had three intervals to say otherwise. If the clock was set back meanwhile, what World
- * remembers moves back with it, so that ages and holds stay what they were.
+ * have had three intervals to say otherwise. If the clock was set meanwhile, by `jumpedMs`, what
+ * World remembers moves with it, so that ages, holds, ramps and overrides stay as long as they
+ * were. Across a start nobody knows by how much, but that a clock behind World was set back.
  */
-export function resume(world: World, nowMs: number): World {
+export function resume(
+  world: World,
+  nowMs: number,
+  jumpedMs: number = Math.min(0, nowMs - world.at),
+): World {
   const resumed = { ...world, at: nowMs, nextAt: 0, watchedSince: nowMs };
-  const back = world.at - nowMs;
-  if (back <= 0) return resumed;
-  const moved = (time: number): number => (time === 0 ? 0 : Math.max(1, time - back));
+  if (jumpedMs === 0) return resumed;
+  const moved = (time: number): number => (time === 0 ? 0 : Math.max(1, time + jumpedMs));
   const endpoints: Record<string, Column> = { ...world.endpoints };
   for (const name of timeColumns) {
     endpoints[name] = world.endpoints[name].map(moved);
@@ -128,5 +132,11 @@ export function resume(world: World, nowMs: number): World {
   const latency = { ...world.latency, sampledAt: world.latency.sampledAt.map(moved) };
   const { loadAt, fedAt } = world.capacity;
   const capacity = { ...world.capacity, loadAt: loadAt.map(moved), fedAt: fedAt.map(moved) };
-  return { ...resumed, endpoints: endpoints as unknown as EndpointColumns, latency, capacity };
+  const overrides = world.overrides.map((override) => ({
+    ...override,
+    createdAt: moved(override.createdAt),
+    expiresAt: moved(override.expiresAt),
+  }));
+  const columns = { endpoints: endpoints as unknown as EndpointColumns, latency, capacity };
+  return { ...resumed, ...columns, overrides };
 }
