@@ -146,6 +146,7 @@ export class WorldKeeper {
     const wasSet = Math.abs(jumpedMs) > limits.observerStallMs;
     if (!wasSet && passedMs <= limits.observerStallMs) return;
     this.#world = resume(this.#world, nowMs, wasSet ? Math.round(jumpedMs) : undefined);
+    this.#allocateAt = 0;
     this.#options.onStall({ stoodMs: passedMs, jumpedMs: wasSet ? jumpedMs : 0 });
   }
 }
