@@ -8,6 +8,7 @@ import { unsupported } from "../../src/config/unsupported.ts";
 
 export interface JsonSchema {
   readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, JsonSchema>>;
   readonly title?: string;
   readonly description?: string;
   readonly default?: unknown;
@@ -51,9 +52,15 @@ export function nodeAt(schema: JsonSchema, path: string): JsonSchema {
   for (const step of path === "" ? [] : path.split(".")) {
     const next = step === "*" ? anyEntry(node) : property(node, step);
     if (next === undefined) throw new Error(`nothing at ${path} of the schema`);
-    node = next;
+    node = referred(schema, next);
   }
   return node;
+}
+
+/** What refers to itself stands apart, under `$defs`. */
+function referred(schema: JsonSchema, node: JsonSchema): JsonSchema {
+  const name = node.$ref?.split("/").at(-1) ?? "";
+  return schema.$defs?.[name] ?? node;
 }
 
 function property(node: JsonSchema, key: string): JsonSchema | undefined {
@@ -98,7 +105,7 @@ const refusedValues: ReadonlySet<string> = new Set(
 
 export function typeText(node: JsonSchema, path = ""): string {
   if (node.title !== undefined && node.properties === undefined) return node.title;
-  if (node.$ref !== undefined) return "a way of steering";
+  if (node.$ref !== undefined) return node.$ref.endsWith("/check") ? "check" : "a way of steering";
   if (node.const !== undefined) return code(node.const);
   if (node.enum !== undefined) {
     const refused = path === "standby.activate" ? new Set() : refusedValues;
@@ -118,7 +125,7 @@ export function typeText(node: JsonSchema, path = ""): string {
 function listText(items: JsonSchema | false | undefined): string {
   if (items === undefined || items === false) return "list";
   const item = typeText(items);
-  return `list of ${item}${item === "mapping" || item === "name" ? "s" : ""}`;
+  return `list of ${item}${item === "mapping" || item === "name" || item === "check" ? "s" : ""}`;
 }
 
 function anyText(forms: readonly JsonSchema[], path: string): string {

@@ -13,6 +13,7 @@ export interface Mutant {
 const carry = "src/steer/carry.ts";
 const plan = "src/steer/plan-shares.ts";
 const health = "src/world/health.ts";
+const check = "src/world/check-value.ts";
 
 /** Tests that hold each folder to its tables. */
 export const testsOf: Readonly<Record<string, readonly string[]>> = {
@@ -22,7 +23,12 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     "src/steer/shares.test.ts",
     "test/oracle/differential.test.ts",
   ],
-  "src/world": ["src/world/health.test.ts", "src/world/health-search.test.ts"],
+  "src/world": [
+    "src/world/health.test.ts",
+    "src/world/health-search.test.ts",
+    "src/world/check-value.test.ts",
+    "src/world/checks.test.ts",
+  ],
 };
 
 export const mutants: readonly Mutant[] = [
@@ -187,5 +193,59 @@ export const mutants: readonly Mutant[] = [
     was: "if (endpoints.frozen[row] === 1) return;\n  const silent",
     becomes: "const silent",
     claim: "time moves a frozen endpoint",
+  },
+  {
+    file: check,
+    was: "if (of.up >= of.atLeast) return verdict.up;",
+    becomes: "if (of.up > of.atLeast) return verdict.up;",
+    claim: "one of several checks too few passes",
+  },
+  {
+    file: check,
+    was: "if (of.all - of.down < of.atLeast) return verdict.down;",
+    becomes: "if (of.all - of.down <= of.atLeast) return verdict.down;",
+    claim: "a check fails that could still pass",
+  },
+  {
+    file: check,
+    was: "if (of.all - of.down < of.atLeast) return verdict.down;",
+    becomes: "",
+    claim: "a check that can no longer pass is not known",
+  },
+  {
+    file: check,
+    was: "else if (value === verdict.down) down++;",
+    becomes: "else down++;",
+    claim: "a part that is not known counts as failed",
+  },
+  {
+    file: check,
+    was: "if (value === verdict.up) return verdict.down;",
+    becomes: "if (value !== verdict.down) return verdict.down;",
+    claim: "the opposite of what is not known is failure",
+  },
+  {
+    file: check,
+    was: "return value === verdict.down ? verdict.up : value;",
+    becomes: "return value;",
+    claim: "the opposite of failure is failure",
+  },
+  {
+    file: health,
+    was: "const holdMs = draft.facts.part[row] === 1 ? 0 : service.holdMs;",
+    becomes: "const holdMs = service.holdMs;",
+    claim: "a part of a check is held before it counts",
+  },
+  {
+    file: health,
+    was: "if (draft.facts.part[row] === 1 && from !== to) follow(draft, row);",
+    becomes: "",
+    claim: "a part of a check changes and nobody notices",
+  },
+  {
+    file: health,
+    was: "(verdicts[part] === verdict.unknown ? kept[part]! : verdicts[part]!) as Verdict;",
+    becomes: "verdicts[part]! as Verdict;",
+    claim: "a standby is withdrawn because its requirement is silent",
   },
 ];

@@ -13,63 +13,20 @@ import {
   residencyOf,
   type ServiceChecks,
 } from "./checks.ts";
+import { checkHealthCheck, plainTcpWithoutPort } from "./checks-check.ts";
 import type { Path } from "./document.ts";
 import { isMapping } from "./draft.ts";
 import { type EndpointConfig, endpointKeys, endpointSchema } from "./schema.ts";
 import { formatDuration, jurisdiction as jurisdictionSchema } from "./values.ts";
 
 export function checkService(checks: ServiceChecks): void {
-  checkMonitor(checks);
+  checkHealthCheck(checks);
   checkEndpoints(checks);
   checkStandby(checks);
   checkResidency(checks);
   checkClientResidency(checks);
   checkFallback(checks);
   checkLifetimes(checks);
-}
-
-const kinds = ["http", "https", "tcp"] as const;
-/** Which keys of `check` mean something for which kinds. */
-export const kindsOfCheckKey = {
-  host: ["http", "https"],
-  sni: ["https"],
-  verify: ["https"],
-  status: ["http", "https"],
-  body: ["http", "https"],
-} as const satisfies Record<string, readonly (typeof kinds)[number][]>;
-
-function checkMonitor(checks: ServiceChecks): void {
-  const raw = checks.raw["check"];
-  const draft = checks.service.check;
-  if (!isMapping(raw) || draft === undefined) return;
-  const path = [...checks.path, "check"];
-  const written = kinds.filter((kind) => raw[kind] !== undefined);
-  const [kind, second] = written;
-  if (kind === undefined) {
-    const composite = ["all", "any", "not"].some((key) => raw[key] !== undefined);
-    const hint = "add `http: /path`, `https: /path` or `tcp: true`";
-    const message = "the check does not say what to ask";
-    if (!composite) checks.report({ code: "config.missing", path, message, hint, at: "key" });
-  } else if (second !== undefined) {
-    const message = `\`${second}\` beside \`${kind}\`: a check asks in one way`;
-    const hint = "remove one of the two";
-    checks.report({ code: "config.conflict", path: [...path, second], message, hint, at: "key" });
-  } else {
-    for (const [key, allowed] of Object.entries(kindsOfCheckKey)) {
-      if (raw[key] === undefined || (allowed as readonly string[]).includes(kind)) continue;
-      const message = `\`${key}\` means nothing for \`${kind}\``;
-      const hint = `remove it, or use ${allowed.map((each) => `\`${each}\``).join(" or ")}`;
-      checks.report({ code: "config.conflict", path: [...path, key], message, hint, at: "key" });
-    }
-  }
-  const { interval, timeout } = draft;
-  if (interval === undefined || timeout === undefined || timeout <= interval) return;
-  checks.report({
-    code: "config.conflict",
-    path: [...path, raw["timeout"] === undefined ? "interval" : "timeout"],
-    message: `a probe may take longer (${formatDuration(timeout)}) than the interval (${formatDuration(interval)})`,
-    hint: "make `timeout` at most `interval`",
-  });
 }
 
 interface EndpointAt {
@@ -146,7 +103,7 @@ function checkCount(
 
 function checkPool(checks: ServiceChecks, pool: PoolAt): void {
   const seen = new Map<string, Path>();
-  const { check, minimum, answers } = checks.service;
+  const { minimum, answers } = checks.service;
   for (const { endpoint, path } of pool.endpoints) {
     for (const identity of identitiesOf(endpoint)) {
       const first = seen.get(identity);
@@ -159,7 +116,7 @@ function checkPool(checks: ServiceChecks, pool: PoolAt): void {
       checks.report({ code: "config.duplicate", path, message, hint });
       break;
     }
-    if (check?.tcp === true && check.port === undefined && endpoint.port === undefined) {
+    if (endpoint.port === undefined && plainTcpWithoutPort(checks.raw["check"])) {
       const message = `a TCP check of ${endpoint.name} needs a port`;
       const hint = `write \`${formatTarget({ ...endpoint, port: 443 })}\`, or \`port\` in the check`;
       checks.report({ code: "config.missing", path, message, hint });

@@ -4,7 +4,7 @@
  * gives the same digest. Called by cli/ with what loadConfig returned.
  */
 import { Document, isCollection, isScalar, isSeq, visit } from "yaml";
-import { kindsOfCheckKey } from "./checks-service.ts";
+import { composites, kindsOfCheckKey, questionKeys } from "./checks-check.ts";
 import type { Path } from "./document.ts";
 import { isMapping } from "./draft.ts";
 import type { LoadedConfig } from "./load.ts";
@@ -95,6 +95,11 @@ function expand(long: unknown, written: unknown, at: At): unknown {
   }
   // Assertions stand in the words they were written in.
   if (section === "assert" && depth === 1) return written;
+  if (key === "check" || key === "standby") {
+    // Whom a check asks: the name is all that was written of it.
+    const isTarget = isMapping(long) && typeof long["name"] === "string";
+    if (isTarget && at.path.includes("on")) return long["name"];
+  }
   if (isMapping(long)) return expandMapping(long, written, at);
   if (Array.isArray(long) && isMapping(long[0])) {
     const items: readonly unknown[] = Array.isArray(written) ? written : [];
@@ -112,7 +117,7 @@ function expandMapping(
   at: At,
 ): Readonly<Record<string, unknown>> {
   const entries = Object.entries(long).filter(
-    ([key, own]) => own !== undefined && !(at.path.at(-1) === "check" && isIdle(long, key)),
+    ([key, own]) => own !== undefined && !(isCheck(at.path) && isIdle(long, key)),
   );
   if (entries.length === 0 && written === undefined) at.defaults.push(at.path);
   return Object.fromEntries(
@@ -126,8 +131,20 @@ function expandMapping(
   );
 }
 
+/** `check`, the requirement of a standby, and whatever is a check inside them. */
+function isCheck(path: Path): boolean {
+  if (path[0] !== "services") return false;
+  const inside = path[2] === "check" ? path.slice(3) : path.slice(4);
+  if (path[2] !== "check" && !(path[2] === "standby" && path[3] === "requires")) return false;
+  return inside.every((step) => typeof step === "number" || checkListKeys.has(step));
+}
+
+const checkListKeys: ReadonlySet<string> = new Set(["all", "any", "checks", "not", "requires"]);
+
 /** A default that means nothing for the check's kind; written, it would be refused. */
 function isIdle(check: Readonly<Record<string, unknown>>, key: string): boolean {
+  const composite = composites.some((each) => check[each] !== undefined);
+  if (composite) return questionKeys.includes(key);
   const kinds: Readonly<Record<string, readonly string[]>> = kindsOfCheckKey;
   return kinds[key]?.some((kind) => check[kind] !== undefined) === false;
 }

@@ -16,6 +16,7 @@ import {
 import { assertionsSchema } from "./assertions.ts";
 import { later, oneOf } from "./later.ts";
 import { type CapacityConfig, capacitySchema, demandSchema } from "./schema-capacity.ts";
+import { checkSchema } from "./schema-check.ts";
 import { latencySchema } from "./schema-latency.ts";
 import { steerSchema } from "./schema-steer.ts";
 import {
@@ -33,10 +34,8 @@ import {
   oneOrMore,
   percent,
   port,
-  printable,
   quote,
   socketAddress,
-  statusRange,
   ttlDuration,
   weight,
   zoneDuration,
@@ -51,16 +50,6 @@ const subdivision = z
   .string()
   .regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, "expected a code such as US-CA (ISO 3166-2)")
   .meta({ title: "subdivision" });
-/** A path of an HTTP request: no blank and no control character reaches the request line. */
-const path = z
-  .string()
-  .max(1024)
-  .regex(
-    /^\/[\x21-\x7e]*$/,
-    "expected a path that starts with /, in printable ASCII without blanks",
-  )
-  .meta({ title: "path" });
-
 export const regionSchema = object({
   at: at.describe("Where the region is: an IATA airport code, or [latitude, longitude]."),
   in: anyNumberOf(jurisdiction)
@@ -70,52 +59,6 @@ export const regionSchema = object({
   capacity: capacitySchema.optional().describe("What all services in the region can carry."),
   cost: later("regions.*.cost"),
   vote: later("regions.*.vote"),
-});
-
-export const checkSchema = object({
-  http: path.optional().describe("GET this path over plain HTTP. One of `http`, `https`, `tcp`."),
-  https: path.optional().describe("GET this path over TLS."),
-  tcp: z.literal(true).optional().describe("Open a TCP connection, nothing more."),
-  port: port
-    .optional()
-    .describe(
-      "Port to probe. Default: the endpoint's own, else 80 for `http` and 443 for `https`.",
-    ),
-  host: printable(255)
-    .optional()
-    .describe("Host header, and the TLS server name unless `sni` is set. Default: the endpoint."),
-  sni: hostName.optional().describe("TLS server name. Default: `host`."),
-  verify: z.boolean().default(true).describe("Verify the certificate of `https`."),
-  source: canonical((text) => canonicalIpv4(text) ?? canonicalIpv6(text), "an address")
-    .optional()
-    .describe("Local address to probe from. Default: the system's choice."),
-  status: oneOrMore(statusRange)
-    .prefault("200-299")
-    .describe("Accepted status codes and ranges, such as [200, 301-302]."),
-  body: z
-    .string()
-    .min(1)
-    .max(1024)
-    .optional()
-    .describe("Text that must stand in the first 64 KiB of the body."),
-  interval: duration({ min: `${limits.probeIntervalMsMin}ms`, max: "1h" })
-    .prefault("2s")
-    .describe("Time between probes of one endpoint."),
-  timeout: duration({ min: "10ms", max: `${limits.probeTimeoutMsMax}ms` })
-    .prefault("1s")
-    .describe("A probe that takes longer has failed."),
-  down: z
-    .int()
-    .min(1)
-    .max(100)
-    .default(3)
-    .describe("Failures that make an endpoint down; as many successes in a row clear the count."),
-  up: z.int().min(1).max(100).default(5).describe("Successes in a row that bring it back."),
-  all: later("services.*.check.all"),
-  any: later("services.*.check.any"),
-  not: later("services.*.check.not"),
-  requires: later("services.*.check.requires"),
-  vantages: later("services.*.check.vantages"),
 });
 
 /** One endpoint in the long form; `name` is how it is printed and named in overrides. */
@@ -247,7 +190,9 @@ export const serviceSchema = object({
       .enum(["manual", "auto"])
       .default("manual")
       .describe("`manual`: not before `rhumb activate`. `auto` must be written."),
-    requires: later("services.*.standby.requires"),
+    requires: checkSchema
+      .optional()
+      .describe("A check that must pass before and while it serves, such as a promoted database."),
   })
     .optional()
     .describe("A region of last resort."),

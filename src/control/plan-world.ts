@@ -6,6 +6,7 @@
 import type { EndpointIndex, Policy } from "../policy/policy.ts";
 import { carry } from "../world/carry.ts";
 import type { ProbeResult } from "../world/event.ts";
+import { failingOnGoodDays } from "../world/facts.ts";
 import { initialWorld } from "../world/initial.ts";
 import { step } from "../world/step.ts";
 import { verdict, type World } from "../world/world.ts";
@@ -23,20 +24,22 @@ export function carriedWorld(
   return withUnprobedUp(to.policy, world, to.nowMs);
 }
 
-/** Gives each endpoint that never had a result its first one, a good one. */
+/** Gives each endpoint that never had a result its first one, the one that makes it up. */
 function withUnprobedUp(policy: Policy, world: World, nowMs: number): World {
   const events: ProbeResult[] = [];
+  const failing = failingOnGoodDays(policy);
   for (let row = 0; row < policy.endpoints.length; row++) {
     const { endpoints } = world;
     if (endpoints.verdict[row] !== verdict.unknown || endpoints.lastResultAt[row] !== 0) continue;
+    const ok = !failing.has(row);
     events.push({
       kind: "result",
       policyDigest: policy.digest,
       endpoint: row as EndpointIndex,
       at: nowMs,
-      ok: true,
+      ok,
       latencyMs: 0,
-      failure: "none",
+      failure: ok ? "none" : "connect.refused",
     });
   }
   return step(policy, world, events, nowMs).world;

@@ -6,6 +6,7 @@
 import type { Entropy } from "../lib/entropy.ts";
 import type { EndpointIndex, Policy } from "../policy/policy.ts";
 import type { ProbeResult } from "../world/event.ts";
+import { failingOnGoodDays, partsOf } from "../world/facts.ts";
 import type { FailureCode } from "../world/failures.ts";
 import { verdict, type World } from "../world/world.ts";
 
@@ -67,6 +68,7 @@ export class SimulatedOrigins {
   constructor(options: OriginsOptions) {
     this.#options = options;
     const { policy } = options;
+    const failing = failingOnGoodDays(policy);
     policy.endpoints.forEach(({ identity, monitor }, index) => {
       const found = this.#origins.get(identity);
       const row = index as EndpointIndex;
@@ -75,7 +77,8 @@ export class SimulatedOrigins {
         return;
       }
       const { timeoutMs = 0, downThreshold = 0 } = policy.monitors[monitor] ?? {};
-      const made: Origin = { rows: [row], timeoutMs, downThreshold, health: "well", slowMs: 0 };
+      const health = failing.has(row) ? "refusing" : "well";
+      const made: Origin = { rows: [row], timeoutMs, downThreshold, health, slowMs: 0 };
       this.#origins.set(identity, made);
     });
     this.#scheduler = options.makeScheduler({
@@ -99,10 +102,22 @@ export class SimulatedOrigins {
 
   setHealth(rows: Iterable<EndpointIndex>, health: Health, slowMs = 0): void {
     for (const row of rows) {
-      const origin = this.#originOf(row);
-      origin.health = health;
-      origin.slowMs = slowMs;
+      for (const each of [row, ...this.#ownParts(row)]) {
+        const origin = this.#originOf(each);
+        origin.health = health;
+        origin.slowMs = slowMs;
+      }
     }
+  }
+
+  /** The parts of its check that ask the endpoint itself. */
+  #ownParts(row: EndpointIndex): readonly EndpointIndex[] {
+    const { policy } = this.#options;
+    const { check, name } = policy.endpoints[row]!;
+    if (check === undefined) return [];
+    return [...partsOf(check)].flatMap(([part, inverted]) =>
+      policy.endpoints[part]!.name === name && !inverted ? [part as EndpointIndex] : [],
+    );
   }
 
   stop(): void {

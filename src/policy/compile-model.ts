@@ -3,19 +3,24 @@
  * first. Everything is ordered by name, pools of a service and endpoints of a pool stand together,
  * so equal configurations give equal indices.
  */
-import { canonicalJson } from "../config/canonical-json.ts";
 import type { Config, EndpointConfig, ServiceConfig } from "../config/schema.ts";
 import { assert } from "../errors.ts";
 import { airport } from "../geo/airports.ts";
-import { parseAddress } from "../lib/ip.ts";
-import { sha256 } from "../lib/sha256.ts";
 import { xxh32 } from "../lib/xxh32.ts";
+import { bytesOf } from "./compile-addresses.ts";
+import {
+  CheckParts,
+  type CompiledCheck,
+  checksPoolName,
+  compileCheck,
+  MonitorBook,
+  unchecked,
+} from "./compile-checks.ts";
 import { type Findings, reportError } from "./compile-problems.ts";
 import type {
   Endpoint,
   EndpointIndex,
   Monitor,
-  MonitorIndex,
   Pool,
   PoolIndex,
   PoolOrdinal,
@@ -51,9 +56,7 @@ interface Building {
   readonly regionByName: ReadonlyMap<string, RegionIndex>;
   readonly pools: Pool[];
   readonly endpoints: Endpoint[];
-  readonly monitors: Monitor[];
-  /** Definition -> index and digest. */
-  readonly monitorByText: Map<string, { readonly index: MonitorIndex; readonly digest: string }>;
+  readonly book: MonitorBook;
 }
 
 export function compileModel(config: Config, findings: Findings): Model {
@@ -62,15 +65,14 @@ export function compileModel(config: Config, findings: Findings): Model {
     regionByName: new Map(regions.map((region, i) => [region.name, i as RegionIndex])),
     pools: [],
     endpoints: [],
-    monitors: [],
-    monitorByText: new Map(),
+    book: new MonitorBook(),
   };
   const services = Object.entries(config.services).sort(byName);
   const drafts = services.map(([name, service], index) =>
     compileService(building, { name, config: service, index: index as ServiceIndex }),
   );
-  const { pools, endpoints, monitors } = building;
-  return { regions, drafts, pools, endpoints, monitors };
+  const { pools, endpoints, book } = building;
+  return { regions, drafts, pools, endpoints, monitors: book.monitors };
 }
 
 function compileRegions(config: Config, findings: Findings): readonly Region[] {
@@ -105,27 +107,34 @@ interface ServiceAt {
 function compileService(building: Building, at: ServiceAt): ServiceDraft {
   const { name, config, index } = at;
   const firstPool = building.pools.length as PoolIndex;
-  const check = compileMonitor(building, config);
+  const parts = new CheckParts(building.book, behindPools(building, config));
+  const check = compileCheck(config.check, { book: building.book, parts });
   const poolWeights: number[] = [];
   for (const [region, colours] of Object.entries(config.endpoints).sort(byName)) {
     const standby: Pool["standby"] =
       config.standby?.region === region ? config.standby.activate : "no";
+    const requires = standby === "no" ? undefined : requirement(parts, { config, region });
     for (const [colour, list] of Object.entries(colours).sort(byName)) {
       const poolName = colour === "" ? region : `${region}/${colour}`;
       const pool = { name: poolName, region, minimum: config.minimum, standby, fixed: false };
-      poolWeights.push(compilePool(building, { service: index, pool, list, check }));
+      poolWeights.push(compilePool(building, { service: index, pool, list, check, requires }));
     }
   }
   let fixedPool: PoolOrdinal | -1 = -1;
   if (typeof config.fallback !== "string") {
     const { region, endpoints } = config.fallback.fixed;
     const pool = { name: fixedPoolName, region, minimum: 1, standby: "no" as const, fixed: true };
-    const unchecked = { ...check, monitor: -1 as const, digest: "none" };
     fixedPool = poolWeights.length as PoolOrdinal;
     poolWeights.push(
-      compilePool(building, { service: index, pool, list: endpoints, check: unchecked }),
+      compilePool(building, {
+        service: index,
+        pool,
+        list: endpoints,
+        check: { ...unchecked, defaultPort: check.defaultPort },
+      }),
     );
   }
+  addChecksPool(building, { service: index, parts });
   const group = new TextEncoder().encode(config.group ?? name);
   assert(config.key === "query" || config.key === "client", "other keys are refused by the schema");
   return {
@@ -170,6 +179,45 @@ function healthOf({
   };
 }
 
+/** Where the pool of the service's checks will stand. */
+function behindPools(building: Building, config: ServiceConfig) {
+  const pools = Object.values(config.endpoints).flatMap((colours) => Object.values(colours));
+  const { fallback } = config;
+  const all = typeof fallback === "string" ? pools : [...pools, fallback.fixed.endpoints];
+  return {
+    pool: building.pools.length + all.length,
+    firstRow: building.endpoints.length + all.reduce((sum, { length }) => sum + length, 0),
+  };
+}
+
+function requirement(
+  parts: CheckParts,
+  of: { readonly config: ServiceConfig; readonly region: string },
+): Pool["requires"] {
+  const { requires } = of.config.standby ?? {};
+  return requires && parts.plan(requires, { target: undefined, region: of.region });
+}
+
+function addChecksPool(
+  building: Building,
+  of: { readonly service: ServiceIndex; readonly parts: CheckParts },
+): void {
+  const { endpoints } = of.parts;
+  if (endpoints.length === 0) return;
+  building.pools.push({
+    service: of.service,
+    region: 0 as RegionIndex,
+    name: checksPoolName,
+    firstEndpoint: building.endpoints.length as EndpointIndex,
+    endpointCount: endpoints.length,
+    minimum: 1,
+    standby: "no",
+    fixed: false,
+    checks: true,
+  });
+  building.endpoints.push(...endpoints);
+}
+
 function withoutEcs({ residency }: ServiceConfig): Service["withoutEcs"] {
   if (residency?.clients === undefined || residency.dns === "best-effort") return "resolver";
   return residency.dns === "refuse-without-ecs" ? "refuse" : "unknown";
@@ -180,6 +228,7 @@ interface PoolDraft {
   readonly pool: Pick<Pool, "name" | "minimum" | "standby" | "fixed"> & { readonly region: string };
   readonly list: readonly EndpointConfig[];
   readonly check: CompiledCheck;
+  readonly requires?: Pool["requires"];
 }
 
 /** Returns the sum of the endpoints' weights. */
@@ -197,19 +246,20 @@ function compilePool(building: Building, draft: PoolDraft): number {
     minimum: pool.minimum,
     standby: pool.standby,
     fixed: pool.fixed,
+    ...(draft.requires === undefined ? {} : { requires: draft.requires }),
   });
   const ordered = list.map((each): [string, EndpointConfig] => [each.name, each]).sort(byName);
   let weights = 0;
   for (const [, each] of ordered) {
     weights += each.weight;
-    building.endpoints.push(compileEndpoint(each, { pool: index, check }));
+    building.endpoints.push(compileEndpoint(each, { pool: index, check, region: pool.region }));
   }
   return weights;
 }
 
 function compileEndpoint(
   config: EndpointConfig,
-  at: { readonly pool: PoolIndex; readonly check: CompiledCheck },
+  at: { readonly pool: PoolIndex; readonly check: CompiledCheck; readonly region: string },
 ): Endpoint {
   const { check, pool } = at;
   return {
@@ -223,52 +273,6 @@ function compileEndpoint(
     port: config.port ?? check.defaultPort,
     weight: config.weight,
     monitor: check.monitor,
+    ...(check.planFor === undefined ? {} : { check: check.planFor(config, at.region) }),
   };
-}
-
-function bytesOf(address: string | undefined): Uint8Array {
-  const parsed = address === undefined ? undefined : parseAddress(address);
-  return parsed?.bytes ?? new Uint8Array(0);
-}
-
-interface CompiledCheck {
-  readonly monitor: MonitorIndex | -1;
-  readonly digest: string;
-  /** Of an endpoint that states none. */
-  readonly defaultPort: number;
-}
-
-const kinds = ["http", "https", "tcp"] as const;
-const defaultPorts = { http: 80, https: 443, tcp: 0 } as const;
-
-function compileMonitor(building: Building, { check }: ServiceConfig): CompiledCheck {
-  const kind = kinds.find((each) => check?.[each] !== undefined);
-  if (check === undefined || kind === undefined) {
-    return { monitor: -1, digest: "none", defaultPort: 0 };
-  }
-  const monitor: Monitor = {
-    kind,
-    port: check.port ?? 0,
-    path: check.http ?? check.https ?? "",
-    host: check.host ?? "",
-    serverName: check.sni ?? "",
-    verifyTls: check.verify,
-    sourceAddress: check.source ?? "",
-    expectStatus: check.status,
-    expectBody: check.body ?? "",
-    intervalMs: check.interval,
-    timeoutMs: check.timeout,
-    downThreshold: check.down,
-    upThreshold: check.up,
-    okThreshold: check.down,
-  };
-  const text = canonicalJson(monitor);
-  const known = building.monitorByText.get(text);
-  const defaultPort = defaultPorts[kind];
-  if (known !== undefined) return { monitor: known.index, digest: known.digest, defaultPort };
-  const index = building.monitors.length as MonitorIndex;
-  const digest = sha256(new TextEncoder().encode(text)).slice(0, 16);
-  building.monitors.push(monitor);
-  building.monitorByText.set(text, { index, digest });
-  return { monitor: index, digest, defaultPort };
 }

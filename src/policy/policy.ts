@@ -53,6 +53,15 @@ export interface Monitor {
   readonly okThreshold: number;
 }
 
+/**
+ * A check made of several. `probe` asks through a row of `endpoints` that stands in the pool of its
+ * service's checks; `count` passes when at least so many parts do (`all`: every one, `any`: one).
+ */
+export type CheckPlan =
+  | { readonly kind: "probe"; readonly endpoint: EndpointIndex }
+  | { readonly kind: "count"; readonly atLeast: number; readonly of: readonly CheckPlan[] }
+  | { readonly kind: "not"; readonly of: CheckPlan };
+
 export interface Endpoint {
   readonly pool: PoolIndex;
   /**
@@ -73,6 +82,8 @@ export interface Endpoint {
   readonly weight: number;
   /** Index in `monitors`, or -1 when the service has no check (health `disabled`: counts as up). */
   readonly monitor: MonitorIndex | -1;
+  /** Its verdict follows from these instead; `monitor` is -1 then. */
+  readonly check?: CheckPlan | undefined;
 }
 
 export interface Pool {
@@ -88,6 +99,13 @@ export interface Pool {
   readonly standby: "no" | "manual" | "auto";
   /** The fallback's fixed answer: never probed, in no plan. */
   readonly fixed: boolean;
+  /** A standby that may serve only while this passes. */
+  readonly requires?: CheckPlan | undefined;
+  /**
+   * What the checks of the service ask, and no endpoints of it. Such a pool follows the
+   * `poolCount` pools of its service and is none of them: it stands in no plan, table or target.
+   */
+  readonly checks?: boolean;
 }
 
 export type Fallback = "refuse" | "serve-all" | "last-good" | "fixed";

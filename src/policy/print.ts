@@ -5,6 +5,7 @@
 import { formatDuration } from "../config/values.ts";
 import type { Location } from "../geo/geography.ts";
 import type {
+  CheckPlan,
   ClassPlan,
   Endpoint,
   Monitor,
@@ -101,6 +102,8 @@ function printService(policy: Policy, service: Service, index: number): readonly
     const pool = policy.pools[service.firstPool + ordinal];
     if (pool !== undefined) lines.push(...printPool(policy, pool, ordinal));
   }
+  const checks = policy.pools[service.firstPool + service.poolCount];
+  if (checks?.checks === true) lines.push(...printPool(policy, checks, service.poolCount));
   return lines;
 }
 
@@ -111,6 +114,7 @@ function printPool(policy: Policy, pool: Pool, ordinal: number): readonly string
     pool.name === region ? "" : `in ${region}`,
     pool.minimum === 1 ? "" : `minimum ${pool.minimum}`,
     pool.standby === "no" ? "" : `standby ${pool.standby}`,
+    pool.requires === undefined ? "" : `requires ${printCheck(pool.requires)}`,
   ];
   const endpoints = policy.endpoints.slice(
     pool.firstEndpoint,
@@ -122,13 +126,24 @@ function printPool(policy: Policy, pool: Pool, ordinal: number): readonly string
   ];
 }
 
+/** `2 of (#7, not #8)`, by rows of endpoints. */
+function printCheck(check: CheckPlan): string {
+  if (check.kind === "probe") return `#${check.endpoint}`;
+  if (check.kind === "not") return `not ${printCheck(check.of)}`;
+  return `${check.atLeast} of (${check.of.map(printCheck).join(", ")})`;
+}
+
 function printEndpoint(endpoint: Endpoint): string {
   const words = [
     endpoint.name,
     endpoint.cname ? "cname" : "",
     endpoint.port === 0 ? "" : `port ${endpoint.port}`,
     `weight ${endpoint.weight}`,
-    endpoint.monitor === -1 ? "unchecked" : `monitor ${endpoint.monitor}`,
+    endpoint.check !== undefined
+      ? `check ${printCheck(endpoint.check)}`
+      : endpoint.monitor === -1
+        ? "unchecked"
+        : `monitor ${endpoint.monitor}`,
   ];
   return words.filter((word) => word !== "").join(" ");
 }

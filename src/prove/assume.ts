@@ -3,6 +3,7 @@
  * counter-example. The words are those of `explain`'s options, which counter-examples are made of.
  */
 import type { Policy } from "../policy/policy.ts";
+import { isGated } from "../policy/pool-kinds.ts";
 import { endpointsOfTarget, parseTarget, poolsOfTarget } from "../world/target.ts";
 import { verdict, type World } from "../world/world.ts";
 import { type EndpointState, type StateKind, setEndpointState } from "./endpoint-state.ts";
@@ -50,7 +51,8 @@ export function assume(
   if (!found.ok) return found;
   if (name === "activate") {
     for (const pool of poolsOfTarget(policy, found.target)) {
-      if (policy.pools[pool]?.standby === "manual") world.pools.active[pool] = 1;
+      const each = policy.pools[pool];
+      if (each !== undefined && isGated(each)) world.pools.active[pool] = 1;
     }
     return { ok: true };
   }

@@ -6,6 +6,7 @@
 import { assert } from "../errors.ts";
 import { formatPrefix } from "../lib/ip.ts";
 import type { Policy, PoolIndex, ServiceIndex } from "../policy/policy.ts";
+import { isGated } from "../policy/pool-kinds.ts";
 import type { World } from "../world/world.ts";
 import {
   type EndpointState,
@@ -78,7 +79,7 @@ export function applyChanges(policy: Policy, world: World, changes: readonly Poo
   for (const { pool: index, state } of changes) {
     const pool = policy.pools[index];
     assert(pool !== undefined, "pool index in range");
-    if (pool.standby === "manual") world.pools.active[index] = state.active ? 1 : 0;
+    if (isGated(pool)) world.pools.active[index] = state.active ? 1 : 0;
     state.endpoints.forEach((each, k) => {
       setEndpointState(policy, world, { endpoint: pool.firstEndpoint + k, state: each });
     });
@@ -104,7 +105,7 @@ function optionsOf(
   const { endpoints, active } = change.state;
   const target = `${service}/${pool.name}`;
   const options: (readonly [string, string])[] = [];
-  if (pool.standby === "manual" && active) options.push(["--activate", target]);
+  if (isGated(pool) && active) options.push(["--activate", target]);
   const byOption = new Map<
     string,
     { readonly flag: string; readonly tail: string; rows: number[] }

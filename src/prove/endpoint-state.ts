@@ -4,6 +4,7 @@
  */
 import { limits } from "../limits.ts";
 import type { Policy } from "../policy/policy.ts";
+import { isMonitored } from "../policy/pool-kinds.ts";
 import { forced, verdict, type World } from "../world/world.ts";
 
 /** Of an endpoint without a monitor only the operator's word can change. */
@@ -62,7 +63,8 @@ export function setEndpointState(
 ): void {
   const { endpoint, state } = at;
   const columns = world.endpoints;
-  const monitored = policy.endpoints[endpoint]?.monitor !== -1;
+  const found = policy.endpoints[endpoint];
+  const monitored = found !== undefined && isMonitored(found);
   columns.verdict[endpoint] = monitored ? verdicts[state.kind] : verdict.disabled;
   columns.forced[endpoint] = words[state.kind];
   columns.lastGood[endpoint] = state.lastGood ? 1 : 0;

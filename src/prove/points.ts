@@ -6,6 +6,7 @@
  */
 import { assert } from "../errors.ts";
 import type { ClassIndex, Policy, PoolIndex, RegionIndex, ServiceIndex } from "../policy/policy.ts";
+import { isGated, isMonitored } from "../policy/pool-kinds.ts";
 import { condition, conditions } from "../steer/carry.ts";
 import type { decide } from "../steer/decide.ts";
 import type { World } from "../world/world.ts";
@@ -103,13 +104,14 @@ function randomChanges(
     const endpoints = Array.from({ length: pool.endpointCount }, (_, k): EndpointState => {
       const endpoint = policy.endpoints[pool.firstEndpoint + k];
       if (!troubled.has(pool.region) || below(100) >= badPercent) return goodDay;
-      const kinds = endpoint?.monitor === -1 ? unmonitoredKinds : monitoredKinds;
+      const monitored = endpoint !== undefined && isMonitored(endpoint);
+      const kinds = monitored ? monitoredKinds : unmonitoredKinds;
       return { kind: kinds[below(kinds.length)] ?? "down", lastGood: below(2) === 0 };
     });
-    const active = pool.standby !== "manual" || below(2) === 0;
+    const active = !isGated(pool) || below(2) === 0;
     return {
       pool: index,
-      state: stateOf(pool.standby === "manual" && active, { endpoints, active }),
+      state: stateOf(isGated(pool) && active, { endpoints, active }),
     };
   });
 }
@@ -160,7 +162,7 @@ function endpointsUp(policy: Policy, world: World, at: At): number {
     const index = (service.firstPool + ordinal) as PoolIndex;
     const pool = policy.pools[index];
     if (pool === undefined || isForbidden(policy, index, at)) continue;
-    if (pool.standby === "manual" && world.pools.active[index] !== 1) continue;
+    if (isGated(pool) && world.pools.active[index] !== 1) continue;
     for (let k = 0; k < pool.endpointCount; k++) {
       const endpoint = (pool.firstEndpoint + k) as Parameters<typeof condition>[1];
       if (policy.endpoints[endpoint]?.weight === 0) continue;
@@ -178,7 +180,8 @@ function shrunk(policy: Policy, world: World, point: Point): readonly PoolChange
     if (isBad(policy, world, { ...point, changes: next })) changes = next;
   };
   changes.forEach(({ pool: poolIndex }, index) => {
-    const manual = policy.pools[poolIndex]?.standby === "manual";
+    const pool = policy.pools[poolIndex];
+    const manual = pool !== undefined && isGated(pool);
     const now = (): PoolState =>
       changes[index]?.state ?? stateOf(false, { endpoints: [], active: true });
     if (manual && now().active) {

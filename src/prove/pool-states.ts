@@ -8,6 +8,7 @@
 import { assert } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Fallback, Policy, Pool, PoolIndex } from "../policy/policy.ts";
+import { isGated, isMonitored } from "../policy/pool-kinds.ts";
 import { condition, conditions, isActive, levelCount, poolCarry, poolRow } from "../steer/carry.ts";
 import type { World } from "../world/world.ts";
 import { type EndpointState, goodDay, isGoodDay, setEndpointState } from "./endpoint-state.ts";
@@ -68,11 +69,12 @@ export class PoolDomains {
     assert(pool !== undefined, "pool index in range");
     const rows = Array.from({ length: pool.endpointCount }, (_, k) => {
       const endpoint = this.#policy.endpoints[pool.firstEndpoint + k];
-      return `${endpoint?.weight === 0 ? "-" : endpoint?.monitor === -1 ? "u" : "m"}`;
+      assert(endpoint !== undefined, "endpoints of a pool are contiguous");
+      return endpoint.weight === 0 ? "-" : isMonitored(endpoint) ? "m" : "u";
     });
     const health = this.#policy.services[pool.service]?.health;
     const counts = health === undefined ? "" : ` ${health.overprovisioningPercent}`;
-    const shape = `${rows.join("")} ${pool.minimum} ${pool.standby} ${fallback}${counts}`;
+    const shape = `${rows.join("")} ${pool.minimum} ${pool.standby} ${isGated(pool)} ${fallback}${counts}`;
     return { pool, shape };
   }
 
@@ -85,7 +87,7 @@ export class PoolDomains {
       if (known === undefined || isCheaper(state, known)) byCells.set(key, state);
     };
     const good = new Array<EndpointState>(pool.endpointCount).fill(goodDay);
-    if (pool.standby === "manual") add(good, false);
+    if (isGated(pool)) add(good, false);
     for (const endpoints of this.#arrangements(pool, good)) add(endpoints, true);
     const states = [...byCells.values()].sort((a, b) => a.cost - b.cost || b.up - a.up);
     const words = states.map(({ cells, benign }) => `${cells.join(",")}${benign ? "b" : ""}`);
@@ -113,7 +115,7 @@ export class PoolDomains {
     const { pool, endpoints } = at;
     const [policy, world] = [this.#policy, this.#world];
     const wasActive = world.pools.active[index] ?? 0;
-    if (pool.standby === "manual") world.pools.active[index] = at.active ? 1 : 0;
+    if (isGated(pool)) world.pools.active[index] = at.active ? 1 : 0;
     endpoints.forEach((state, k) => {
       setEndpointState(policy, world, { endpoint: pool.firstEndpoint + k, state });
     });
@@ -133,7 +135,7 @@ export class PoolDomains {
     });
     world.pools.active[index] = wasActive;
     const changed = endpoints.filter((state) => !isGoodDay(state)).length;
-    const woken = pool.standby === "manual" && at.active ? 1 : 0;
+    const woken = isGated(pool) && at.active ? 1 : 0;
     const cells = [...out, lives];
     return { cells, cost: changed + woken, up, benign: changed === 0, active, endpoints };
   }
@@ -144,7 +146,8 @@ export class PoolDomains {
     );
     const first = positions[0];
     if (first === undefined) return [[...good]];
-    const monitored = this.#policy.endpoints[pool.firstEndpoint + first]?.monitor !== -1;
+    const endpoint = this.#policy.endpoints[pool.firstEndpoint + first];
+    const monitored = endpoint !== undefined && isMonitored(endpoint);
     const health = this.#policy.services[pool.service]?.health;
     const n = positions.length;
     const up = turningPoints(n, pool.minimum);

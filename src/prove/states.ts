@@ -1,5 +1,6 @@
 /** How many states a proof is about. Called by prove.ts. */
 import type { Policy } from "../policy/policy.ts";
+import { isGated, isMonitored } from "../policy/pool-kinds.ts";
 import { monitoredKinds, unmonitoredKinds } from "./endpoint-state.ts";
 
 /**
@@ -13,9 +14,10 @@ export function countStates(policy: Policy): bigint {
     for (let i = 0; i < service.poolCount; i++) {
       const pool = policy.pools[service.firstPool + i];
       if (pool === undefined) continue;
-      if (pool.standby === "manual") product *= 2n;
+      if (isGated(pool)) product *= 2n;
       for (let k = 0; k < pool.endpointCount; k++) {
-        const monitored = policy.endpoints[pool.firstEndpoint + k]?.monitor !== -1;
+        const endpoint = policy.endpoints[pool.firstEndpoint + k];
+        const monitored = endpoint !== undefined && isMonitored(endpoint);
         const kinds = monitored ? monitoredKinds.length : unmonitoredKinds.length;
         product *= BigInt(2 * kinds);
       }

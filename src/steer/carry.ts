@@ -13,7 +13,8 @@ import type {
   PoolIndex,
   ServiceIndex,
 } from "../policy/policy.ts";
-import { forced, verdict, type World } from "../world/world.ts";
+import { isGated } from "../policy/pool-kinds.ts";
+import { activity, forced, verdict, type World } from "../world/world.ts";
 import { roundSplit } from "./shares.ts";
 
 /** Step 3. */
@@ -127,9 +128,9 @@ export function poolCarry(
   at.out[at.offset + levels.serveAll] = up + unknown + held + down > 0 ? full : 0;
 }
 
-/** Step 2: a manual standby that nobody activated is out of everything. */
+/** Step 2: a standby nobody activated, or whose requirement fails, is out of everything. */
 export function isActive(pool: Pool, world: World, index: PoolIndex): boolean {
-  return pool.standby !== "manual" || world.pools.active[index] === 1;
+  return !isGated(pool) || world.pools.active[index] === activity.yes;
 }
 
 /**

@@ -13,7 +13,8 @@ import type {
   Service,
   ServiceIndex,
 } from "../policy/policy.ts";
-import { forced, verdict, type World } from "../world/world.ts";
+import { isGated } from "../policy/pool-kinds.ts";
+import { activity, forced, verdict, type World } from "../world/world.ts";
 import { capacityReasons } from "./capacity-reasons.ts";
 import {
   type Carry,
@@ -153,7 +154,8 @@ function standbyReasons(world: World, at: PoolAt, found: Collected[]): boolean {
   const { pool, index } = at;
   if (pool.standby === "no") return true;
   const active = isActive(pool, world, index);
-  const code = active ? "standby.active" : "standby.inactive";
+  const unmet = world.pools.active[index] === activity.unmet && isGated(pool);
+  const code = active ? "standby.active" : unmet ? "standby.unmet" : "standby.inactive";
   found.push({ code, kind: 1, index, detail: "" });
   return active;
 }

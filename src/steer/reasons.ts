@@ -19,6 +19,7 @@ export const reasonCodes = {
   "health.quarantined": "Probing the endpoint crashed the prober; its health is not known.",
   "health.minimum": "Fewer endpoints of the pool are usable than its minimum.",
   "standby.inactive": "A manual standby that nobody has activated.",
+  "standby.unmet": "A standby whose required check does not pass.",
   "standby.active": "A standby that may serve.",
   "tier.preferred": "In the first tier of the plan.",
   "tier.failover": "In a later tier: those before it cannot carry, or not all of it.",

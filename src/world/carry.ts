@@ -5,9 +5,11 @@
  */
 import { assert } from "../errors.ts";
 import type { Policy } from "../policy/policy.ts";
+import { isMonitored } from "../policy/pool-kinds.ts";
 import { type Column, endpointColumns } from "./columns.ts";
 import { Draft } from "./draft.ts";
 import { factsOf } from "./facts.ts";
+import { followAll } from "./health.ts";
 import { initialWorld, verdictBeforeProbes } from "./initial.ts";
 import { carryLatency } from "./latency.ts";
 import { carryCapacity } from "./load.ts";
@@ -29,7 +31,7 @@ export function carry(oldPolicy: Policy, oldWorld: World, newPolicy: Policy, now
     if (addresses !== undefined) resolved.set(to, addresses);
     // Identity covers the monitor, so this is only a guard: no monitor, no verdict of one.
     const endpoint = newPolicy.endpoints[to]!;
-    if (endpoint.monitor === -1) {
+    if (!isMonitored(endpoint)) {
       fresh.endpoints.verdict[to] = verdictBeforeProbes(endpoint, addresses);
     } else if (fresh.endpoints.verdict[to] === verdict.disabled) {
       fresh.endpoints.verdict[to] = verdict.unknown;
@@ -52,6 +54,7 @@ export function carry(oldPolicy: Policy, oldWorld: World, newPolicy: Policy, now
   });
   forgetOtherServices(draft, { oldPolicy, sources });
   applyOverrides(draft);
+  followAll(draft);
   for (let service = 0; service < newPolicy.services.length; service++) {
     recountUsable(draft, service);
   }

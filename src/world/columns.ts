@@ -5,6 +5,7 @@
  */
 import { limits } from "../limits.ts";
 import {
+  activity,
   allocations,
   type CapacityColumns,
   downTimesKept,
@@ -83,7 +84,7 @@ export const endpointColumns = {
 } as const satisfies Record<keyof EndpointColumns, ColumnSpec>;
 
 export const poolColumns = {
-  active: column("u8", { initial: 1, max: 1, decides: true }),
+  active: column("u8", { initial: activity.yes, max: activity.unmet, decides: true }),
 } as const satisfies Record<keyof PoolColumns, ColumnSpec>;
 
 export const serviceColumns = {

@@ -91,6 +91,7 @@ export type TransitionReason =
   | "ramp over"
   | "silence"
   | "results are back"
+  | "check"
   | "freeze over";
 
 /** One line of the log. */

@@ -4,7 +4,8 @@
  * it: a cache, not a state - the same policy always gives the same facts.
  */
 import { assert } from "../errors.ts";
-import type { Plan, Policy } from "../policy/policy.ts";
+import type { CheckPlan, Plan, Policy, Pool } from "../policy/policy.ts";
+import { isGated } from "../policy/pool-kinds.ts";
 
 export interface Facts {
   /** Silence longer than this makes a verdict unknown; Infinity without a monitor. */
@@ -17,14 +18,30 @@ export interface Facts {
   readonly takesPart: Uint8Array;
   readonly poolOfEndpoint: Uint32Array;
   readonly serviceOfEndpoint: Uint32Array;
-  /** 1: a manual standby, which takes part only while active. */
-  readonly manual: Uint8Array;
+  /** 1: a standby that takes part only while active. */
+  readonly gated: Uint8Array;
+  /** 1: a part of checks, and no endpoint anybody is steered to. */
+  readonly part: Uint8Array;
+  /** By row of a part: whose checks it is in. */
+  readonly followers: ReadonlyMap<number, Followers>;
   readonly serviceOfPool: Uint32Array;
   /** Endpoints of service s are firstEndpoint[s] .. firstEndpoint[s + 1] - 1. */
   readonly firstEndpoint: Uint32Array;
   /** 1: its TTL is a constant, because minimum and maximum are the same. */
   readonly ttlFixed: Uint8Array;
   readonly poolsOfRegion: readonly (readonly number[])[];
+}
+
+/** Ascending, each once. */
+export interface Followers {
+  readonly endpoints: readonly number[];
+  readonly pools: readonly number[];
+}
+
+const nobody: Followers = { endpoints: [], pools: [] };
+
+export function followersOf(facts: Facts, row: number): Followers {
+  return facts.followers.get(row) ?? nobody;
 }
 
 const known = new WeakMap<Policy, Facts>();
@@ -48,7 +65,9 @@ function makeFacts(policy: Policy): Facts {
     takesPart: new Uint8Array(count),
     poolOfEndpoint: new Uint32Array(count),
     serviceOfEndpoint: new Uint32Array(count),
-    manual: Uint8Array.from(policy.pools, (pool) => (pool.standby === "manual" ? 1 : 0)),
+    gated: Uint8Array.from(policy.pools, (pool) => (isGated(pool) ? 1 : 0)),
+    part: new Uint8Array(count),
+    followers: followersByPart(policy),
     serviceOfPool: Uint32Array.from(policy.pools, (pool) => pool.service),
     firstEndpoint: new Uint32Array(policy.services.length + 1),
     ttlFixed: Uint8Array.from(policy.services, (service) =>
@@ -71,16 +90,78 @@ function makeFacts(policy: Policy): Facts {
       assert(pool.firstEndpoint === next, "endpoints follow their pools");
       facts.poolsOfRegion[pool.region]?.push(poolIndex);
       const takesPart = !pool.fixed && served[service.ruleSet]?.has(ordinal) === true;
-      for (; next < pool.firstEndpoint + pool.endpointCount; next++) {
-        facts.poolOfEndpoint[next] = poolIndex;
-        facts.serviceOfEndpoint[next] = serviceIndex;
-        fillEndpoint(policy, facts, { index: next, takesPart });
-      }
+      next = fillPool(policy, facts, { pool, poolIndex, takesPart });
     }
+    const poolIndex = service.firstPool + service.poolCount;
+    const checks = policy.pools[poolIndex];
+    if (checks?.checks !== true) return;
+    assert(checks.service === serviceIndex && checks.firstEndpoint === next, "checks follow pools");
+    facts.part.fill(1, next, next + checks.endpointCount);
+    next = fillPool(policy, facts, { pool: checks, poolIndex, takesPart: false });
   });
   assert(next === count, "every endpoint has a pool");
   facts.firstEndpoint[policy.services.length] = next;
   return facts;
+}
+
+/** Returns the first row behind the pool. */
+function fillPool(
+  policy: Policy,
+  facts: Facts,
+  of: { readonly pool: Pool; readonly poolIndex: number; readonly takesPart: boolean },
+): number {
+  const { pool, poolIndex, takesPart } = of;
+  const end = pool.firstEndpoint + pool.endpointCount;
+  for (let index: number = pool.firstEndpoint; index < end; index++) {
+    facts.poolOfEndpoint[index] = poolIndex;
+    facts.serviceOfEndpoint[index] = pool.service;
+    fillEndpoint(policy, facts, { index, takesPart });
+  }
+  return end;
+}
+
+function followersByPart(policy: Policy): ReadonlyMap<number, Followers> {
+  const found = new Map<number, { endpoints: number[]; pools: number[] }>();
+  const note = (check: CheckPlan, kind: keyof Followers, row: number): void => {
+    for (const part of partsOf(check).keys()) {
+      const entry = found.get(part) ?? { endpoints: [], pools: [] };
+      found.set(part, entry);
+      entry[kind].push(row);
+    }
+  };
+  policy.endpoints.forEach(({ check }, row) => {
+    if (check !== undefined) note(check, "endpoints", row);
+  });
+  policy.pools.forEach(({ requires }, pool) => {
+    if (requires !== undefined) note(requires, "pools", pool);
+  });
+  return found;
+}
+
+/** The rows a check asks through, each once; true for those whose failure is what it wants. */
+export function partsOf(check: CheckPlan): ReadonlyMap<number, boolean> {
+  const rows = new Map<number, boolean>();
+  const walk = (plan: CheckPlan, inverted: boolean): void => {
+    if (plan.kind === "probe") rows.set(plan.endpoint, rows.get(plan.endpoint) ?? inverted);
+    else if (plan.kind === "not") walk(plan.of, !inverted);
+    else for (const part of plan.of) walk(part, inverted);
+  };
+  walk(check, false);
+  return rows;
+}
+
+/** Rows of a policy that fail on a good day. */
+export function failingOnGoodDays(policy: Policy): ReadonlySet<number> {
+  const checks = [
+    ...policy.endpoints.map(({ check }) => check),
+    ...policy.pools.map(({ requires }) => requires),
+  ];
+  const rows = new Set<number>();
+  for (const check of checks) {
+    if (check === undefined) continue;
+    for (const [row, inverted] of partsOf(check)) if (inverted) rows.add(row);
+  }
+  return rows;
 }
 
 function fillEndpoint(

@@ -12,17 +12,23 @@
  * | down | failed | successes = 0 | |
  * | down | ok | successes + 1 | at the threshold up: held, then ramping |
  *
+ * A check made of several has no results of its own: it goes up, down and unknown as the parts it
+ * is made of do (`follow`), at the same moment, and is held and ramps as any other. Its parts are
+ * neither held nor ramped: nobody is steered to them.
+ *
  * A frozen endpoint counts but does not change; when the freeze ends it becomes at once what its
  * counters say, a hold that has run out ends, and a ramp goes on from where it stood. So it is
  * after silence, too.
  */
 import { limits } from "../limits.ts";
-import type { EndpointIndex } from "../policy/policy.ts";
+import type { CheckPlan, EndpointIndex } from "../policy/policy.ts";
+import { checkValue } from "./check-value.ts";
 import type { Draft } from "./draft.ts";
 import type { EndpointState, ProbeResult, TransitionReason } from "./event.ts";
+import { followersOf } from "./facts.ts";
 import { failureIndex } from "./failures.ts";
-import { noteUsable } from "./usable.ts";
-import { downTimesKept, type EndpointColumns, type Verdict, verdict } from "./world.ts";
+import { noteUsable, recountUsable } from "./usable.ts";
+import { activity, downTimesKept, type EndpointColumns, type Verdict, verdict } from "./world.ts";
 
 const countMax = 65_535;
 const whole = limits.availabilityFull;
@@ -42,7 +48,7 @@ export function stateOf(columns: EndpointColumns, endpoint: number): EndpointSta
 export function applyResult(draft: Draft, result: ProbeResult): boolean {
   const { endpoints } = draft;
   const row = result.endpoint;
-  if (endpoints.verdict[row] === verdict.disabled || endpoints.quarantined[row] === 1) return false;
+  if (draft.policy.endpoints[row]!.monitor === -1 || endpoints.quarantined[row] === 1) return false;
   settle(draft, row, draft.at);
   draft.touchedEndpoints.add(row);
   const frozen = endpoints.frozen[row] === 1;
@@ -121,7 +127,8 @@ function goDown(draft: Draft, row: number, reason: TransitionReason): void {
 function comeBack(draft: Draft, row: number, reason: TransitionReason): void {
   const service = draft.policy.services[draft.facts.serviceOfEndpoint[row]!]!;
   const { downTimes } = draft.endpoints;
-  const holdUntil = draft.at + holdMsAt(downTimes, row, { at: draft.at, holdMs: service.holdMs });
+  const holdMs = draft.facts.part[row] === 1 ? 0 : service.holdMs;
+  const holdUntil = draft.at + holdMsAt(downTimes, row, { at: draft.at, holdMs });
   set(draft, "flaps", row, flapsAt(downTimes, row, draft.at));
   set(draft, "failures", row, 0);
   set(draft, "holdUntil", row, holdUntil);
@@ -181,7 +188,9 @@ export function nextRampAt(draft: Draft, row: number): number {
 }
 
 const rampMsOf = (draft: Draft, row: number): number =>
-  draft.policy.services[draft.facts.serviceOfEndpoint[row]!]!.rampMs;
+  draft.facts.part[row] === 1
+    ? 0
+    : draft.policy.services[draft.facts.serviceOfEndpoint[row]!]!.rampMs;
 
 /** From the start of a ramp to its step `step` of 256; the first step is the start. */
 export function rampStepMs(rampMs: number, step: number): number {
@@ -268,6 +277,13 @@ export function thaw(draft: Draft, row: number): void {
   const { endpoints, facts } = draft;
   const now = endpoints.verdict[row];
   if (now === verdict.disabled) return;
+  const { check } = draft.policy.endpoints[row]!;
+  if (check !== undefined) {
+    if (now === verdict.up) resumeReturn(draft, row);
+    followEndpoint(draft, row, { check, reason: "freeze over" });
+    settle(draft, row, draft.at);
+    return;
+  }
   if (now === verdict.unknown) {
     const heard = endpoints.lastResultAt[row]!;
     const fresh = heard !== 0 && heard + facts.silenceMs[row]! > draft.at;
@@ -313,6 +329,79 @@ function transition(
     });
   }
   noteUsable(draft, row);
+  if (draft.facts.part[row] === 1 && from !== to) follow(draft, row);
+}
+
+/** A part of checks has changed: so may, now, the endpoints and standbys whose checks it is in. */
+export function follow(draft: Draft, part: number): void {
+  const { endpoints, pools } = followersOf(draft.facts, part);
+  for (const row of endpoints) {
+    const { check } = draft.policy.endpoints[row]!;
+    if (check !== undefined) followEndpoint(draft, row, { check, reason: "check" });
+  }
+  for (const pool of pools) followRequirement(draft, pool);
+}
+
+/** What all checks made of several say now: parts may have come with verdicts of their own. */
+export function followAll(draft: Draft): void {
+  for (const part of draft.facts.followers.keys()) follow(draft, part);
+}
+
+function followEndpoint(
+  draft: Draft,
+  row: number,
+  options: { readonly check: CheckPlan; readonly reason: TransitionReason },
+): void {
+  const { endpoints } = draft;
+  const { reason } = options;
+  if (endpoints.frozen[row] === 1) return;
+  settle(draft, row, draft.at);
+  const value = checkValue(options.check, (part) => partVerdict(draft, part));
+  if (endpoints.verdict[row] === value) return;
+  if (value === verdict.unknown) {
+    set(draft, "kept", row, endpoints.verdict[row]!);
+    const availability = endpoints.availability[row]!;
+    transition(draft, row, { to: verdict.unknown, availability, reason: "silence" });
+    return;
+  }
+  if (endpoints.verdict[row] === verdict.unknown) {
+    if (endpoints.kept[row] === verdict.unknown) {
+      const first = reason === "check" ? "first result" : reason;
+      decideFirst(draft, row, { up: value === verdict.up, reason: first });
+      return;
+    }
+    restore(draft, row);
+    if (partVerdict(draft, row) === value) return;
+  }
+  if (value === verdict.down) goDown(draft, row, reason);
+  else comeBack(draft, row, reason);
+}
+
+function partVerdict(draft: Draft, part: number): Verdict {
+  if (draft.endpoints.quarantined[part] === 1) return verdict.unknown;
+  return draft.endpoints.verdict[part]! as Verdict;
+}
+
+/** A standby's requirement passes or not; while it is not known, what was known last counts. */
+function followRequirement(draft: Draft, pool: number): void {
+  const now = draft.pools.active[pool]!;
+  if (now === activity.no) return;
+  const next = requirementMet(draft, pool) ? activity.yes : activity.unmet;
+  if (next === now) return;
+  draft.ownPools("active")[pool] = next;
+  draft.touchedPools.add(pool);
+  const service = draft.facts.serviceOfPool[pool]!;
+  draft.staleTtl.add(service);
+  if (!draft.grouped) recountUsable(draft, service);
+}
+
+export function requirementMet(draft: Draft, pool: number): boolean {
+  const { requires } = draft.policy.pools[pool]!;
+  if (requires === undefined) return true;
+  const { verdict: verdicts, kept } = draft.endpoints;
+  const known = (part: number): Verdict =>
+    (verdicts[part] === verdict.unknown ? kept[part]! : verdicts[part]!) as Verdict;
+  return checkValue(requires, known) === verdict.up;
 }
 
 function set(

@@ -3,6 +3,7 @@
  * standbys inactive. Called at a first start and by carry.ts for what a new revision brings.
  */
 import type { Endpoint, Policy } from "../policy/policy.ts";
+import { isGated, isMonitored } from "../policy/pool-kinds.ts";
 import {
   capacityColumns,
   endpointColumns,
@@ -15,14 +16,14 @@ import { Draft } from "./draft.ts";
 import { latencyRows } from "./latency.ts";
 import { refreshTtls } from "./ttl.ts";
 import { recountUsable } from "./usable.ts";
-import { type Resolved, type Verdict, verdict, type World } from "./world.ts";
+import { activity, type Resolved, type Verdict, verdict, type World } from "./world.ts";
 
 /**
  * Without a monitor an endpoint counts as up, once it has an address: a host name that was never
  * resolved is not known to be anywhere.
  */
 export function verdictBeforeProbes(endpoint: Endpoint, resolved: Resolved | undefined): Verdict {
-  if (endpoint.monitor !== -1) return verdict.unknown;
+  if (isMonitored(endpoint)) return verdict.unknown;
   if (endpoint.host === "" || endpoint.cname) return verdict.disabled;
   const known = resolved !== undefined && resolved.ipv4.length + resolved.ipv6.length > 0;
   return known ? verdict.disabled : verdict.unknown;
@@ -35,7 +36,7 @@ export function initialWorld(policy: Policy, nowMs: number): World {
   });
   const pools = newColumns(poolColumns, policy.pools.length);
   policy.pools.forEach((pool, index) => {
-    if (pool.standby === "manual") pools.active[index] = 0;
+    if (isGated(pool)) pools.active[index] = pool.standby === "auto" ? activity.unmet : activity.no;
   });
   const services = newColumns(serviceColumns, policy.services.length);
   policy.services.forEach((service, index) => {

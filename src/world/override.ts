@@ -8,10 +8,10 @@
 import { limits } from "../limits.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Draft } from "./draft.ts";
-import { settle, thaw } from "./health.ts";
+import { requirementMet, settle, thaw } from "./health.ts";
 import { endpointsOfTarget, findTarget, poolsOfTarget, type Target } from "./target.ts";
 import { recountUsable } from "./usable.ts";
-import { type Forced, forced, type Override, type OverrideKind } from "./world.ts";
+import { activity, type Forced, forced, type Override, type OverrideKind } from "./world.ts";
 
 const forcedByKind: Readonly<Record<OverrideKind, Forced | undefined>> = {
   drain: forced.drain,
@@ -77,7 +77,9 @@ export function paintOverrides(policy: Policy, overrides: readonly Override[]): 
   const painted = {
     forced: new Uint8Array(policy.endpoints.length),
     frozen: new Uint8Array(policy.endpoints.length),
-    active: Uint8Array.from(policy.pools, (pool) => (pool.standby === "manual" ? 0 : 1)),
+    active: Uint8Array.from(policy.pools, (pool) =>
+      pool.standby === "manual" ? activity.no : activity.yes,
+    ),
   };
   const found: { readonly override: Override; readonly target: Target }[] = [];
   for (const override of overrides) {
@@ -89,7 +91,7 @@ export function paintOverrides(policy: Policy, overrides: readonly Override[]): 
   for (const { override, target } of found) {
     if (override.kind === "activate") {
       if (target.kind === "endpoint") continue;
-      for (const pool of poolsOfTarget(policy, target)) painted.active[pool] = 1;
+      for (const pool of poolsOfTarget(policy, target)) painted.active[pool] = activity.yes;
       continue;
     }
     const word = forcedByKind[override.kind];
@@ -111,7 +113,9 @@ export function applyOverrides(draft: Draft): readonly number[] {
   const thawed: number[] = [];
   draft.grouped = true;
   for (let pool = 0; pool < painted.active.length; pool++) {
-    const active = painted.active[pool]!;
+    const wanted = painted.active[pool]!;
+    const unmet = wanted === activity.yes && !requirementMet(draft, pool);
+    const active = unmet ? activity.unmet : wanted;
     if (draft.pools.active[pool] === active) continue;
     draft.ownPools("active")[pool] = active;
     draft.touchedPools.add(pool);

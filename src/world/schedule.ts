@@ -4,6 +4,7 @@
  * row whether it still stands.
  */
 import type { Draft } from "./draft.ts";
+import { followersOf } from "./facts.ts";
 import { nextOrderedAt } from "./health.ts";
 
 export class Schedule {
@@ -52,6 +53,17 @@ export class Schedule {
   ): void {
     const time = nextOrderedAt(draft, options.row);
     if (time > options.after && time <= options.until) this.add(time, options.row);
+  }
+
+  /** The row's next moment, and those of the endpoints whose checks it is a part of. */
+  rescheduleAll(
+    draft: Draft,
+    options: { readonly row: number; readonly after: number; readonly until: number },
+  ): void {
+    this.reschedule(draft, options);
+    for (const row of followersOf(draft.facts, options.row).endpoints) {
+      this.reschedule(draft, { ...options, row, after: -1 });
+    }
   }
 
   #before(a: number, b: number): boolean {

@@ -7,10 +7,11 @@
  */
 import { assert } from "../errors.ts";
 import type { Policy } from "../policy/policy.ts";
+import { isMonitored } from "../policy/pool-kinds.ts";
 import { Draft } from "./draft.ts";
 import type { OverrideChange, RefusedEvent, StepResult, WorldEvent } from "./event.ts";
 import { failureIndex } from "./failures.ts";
-import { applyResult, nextOrderedAt, nextRampAt, settle } from "./health.ts";
+import { applyResult, follow, nextOrderedAt, nextRampAt, settle } from "./health.ts";
 import { verdictBeforeProbes } from "./initial.ts";
 import { addSample, dropOldSamples, noteProbe } from "./latency.ts";
 import { noteLoad, takeAllocation } from "./load.ts";
@@ -102,7 +103,7 @@ function liveUntil(run: Run, at: number): void {
       draft.at = Math.max(draft.at, rowAt);
       settle(draft, row, draft.at);
     }
-    schedule.reschedule(draft, { row, after: rowAt, until: run.nowMs });
+    schedule.rescheduleAll(draft, { row, after: rowAt, until: run.nowMs });
   }
 }
 
@@ -127,15 +128,15 @@ function applyEvent(run: Run, event: WorldEvent, index: number): void {
   if (event.kind === "result") {
     if (!applyResult(draft, event)) run.ignored++;
     else {
-      schedule.reschedule(draft, { row, after: -1, until: run.nowMs });
-      noteProbe(draft, event);
+      schedule.rescheduleAll(draft, { row, after: -1, until: run.nowMs });
+      if (draft.facts.part[row] === 0) noteProbe(draft, event);
     }
   } else if (event.kind === "resolved") {
     const changed = !sameAddresses(draft.resolved.get(row), event.resolved);
     draft.setResolved(row, event.resolved, { changed });
     const endpoint = draft.policy.endpoints[row]!;
     // An endpoint without a monitor can serve from its first address on, and keeps the last one.
-    if (endpoint.monitor === -1 && draft.endpoints.verdict[row] === verdict.unknown) {
+    if (!isMonitored(endpoint) && draft.endpoints.verdict[row] === verdict.unknown) {
       draft.own("verdict")[row] = verdictBeforeProbes(endpoint, event.resolved);
       draft.touchedEndpoints.add(row);
       draft.staleTtl.add(draft.facts.serviceOfEndpoint[row]!);
@@ -149,6 +150,8 @@ function applyEvent(run: Run, event: WorldEvent, index: number): void {
     draft.touchedEndpoints.add(row);
     draft.staleTtl.add(draft.facts.serviceOfEndpoint[row]!);
     noteUsable(draft, row);
+    follow(draft, row);
+    schedule.rescheduleAll(draft, { row, after: -1, until: run.nowMs });
   }
 }
 

@@ -32,15 +32,18 @@ function namesOf(policy: Policy): NameIndex {
   const poolNames = policy.pools.map(
     (pool) => `${policy.services[pool.service]!.name}/${pool.name}`,
   );
+  // Parts of checks are nobody's endpoints: a word on one would change nothing.
+  const isPart = (index: number): boolean => policy.pools[index]!.checks === true;
   const made: NameIndex = {
     region: new Map(policy.regions.map((region, index) => [region.name, index])),
     service: new Map(policy.services.map((service, index) => [service.name, index])),
-    pool: new Map(poolNames.map((name, index) => [name, index])),
+    pool: new Map(
+      poolNames.flatMap((name, index) => (isPart(index) ? [] : [[name, index] as const])),
+    ),
     endpoint: new Map(
-      policy.endpoints.map((endpoint, index) => [
-        `${poolNames[endpoint.pool]}/${endpoint.name}`,
-        index,
-      ]),
+      policy.endpoints.flatMap(({ pool, name }, index) =>
+        isPart(pool) ? [] : [[`${poolNames[pool]}/${name}`, index] as const],
+      ),
     ),
   };
   known.set(policy, made);

@@ -6,7 +6,7 @@
  */
 import type { Policy, ServiceIndex } from "../policy/policy.ts";
 import type { Draft } from "./draft.ts";
-import { type Facts, factsOf } from "./facts.ts";
+import { type Facts, factsOf, partsOf } from "./facts.ts";
 import { holdMsAt, rampStepMs } from "./health.ts";
 import { findTarget, poolsOfTarget } from "./target.ts";
 import { forced, type Override, verdict, type World } from "./world.ts";
@@ -87,6 +87,30 @@ function changesWithin(
     endpoints.quarantined[row] === 1 ||
     endpoints.forced[row] !== forced.none;
   if (stands) return Number.POSITIVE_INFINITY;
+  const { check } = policy.endpoints[row]!;
+  const { holdMs } = policy.services[facts.serviceOfEndpoint[row]!]!;
+  if (check === undefined) return probesWithin(world, { ...options, holdMs });
+  let within = Number.POSITIVE_INFINITY;
+  for (const part of partsOf(check).keys()) {
+    within = Math.min(within, probesWithin(world, { row: part, facts, nowMs, holdMs: 0 }));
+  }
+  if (endpoints.verdict[row] !== verdict.down) return within;
+  return within + holdMsAt(endpoints.downTimes, row, { at: nowMs + within, holdMs });
+}
+
+/** Milliseconds of probing after which a row's own verdict could be another, and its hold over. */
+function probesWithin(
+  world: TtlColumns,
+  options: {
+    readonly row: number;
+    readonly facts: Facts;
+    readonly nowMs: number;
+    readonly holdMs: number;
+  },
+): number {
+  const { row, facts, nowMs, holdMs } = options;
+  const { endpoints } = world;
+  if (endpoints.quarantined[row] === 1) return Number.POSITIVE_INFINITY;
   const intervalMs = facts.intervalMs[row]!;
   const now = endpoints.verdict[row];
   if (now === verdict.unknown) return intervalMs;
@@ -98,7 +122,6 @@ function changesWithin(
   }
   if (now === verdict.down) {
     const needed = Math.max(1, facts.upThreshold[row]! - endpoints.successes[row]!);
-    const { holdMs } = policy.services[facts.serviceOfEndpoint[row]!]!;
     const backAt = nowMs + needed * intervalMs;
     return needed * intervalMs + holdMsAt(endpoints.downTimes, row, { at: backAt, holdMs });
   }

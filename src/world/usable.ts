@@ -11,7 +11,7 @@ export function isUsable(draft: Draft, row: number): boolean {
   const { facts, endpoints, pools } = draft;
   if (facts.takesPart[row] !== 1) return false;
   const pool = facts.poolOfEndpoint[row]!;
-  if (facts.manual[pool] === 1 && pools.active[pool] !== 1) return false;
+  if (facts.gated[pool] === 1 && pools.active[pool] !== 1) return false;
   const word = endpoints.forced[row];
   if (word !== forced.none) return word === forced.up;
   if (endpoints.quarantined[row] === 1) return false;

@@ -50,8 +50,14 @@ export interface EndpointColumns {
   readonly latencyMs: Float32Array;
 }
 
+/**
+ * May a pool serve? `no`: a manual standby nobody has activated. `unmet`: a standby that would, but
+ * what it requires does not pass.
+ */
+export const activity = { no: 0, yes: 1, unmet: 2 } as const;
+
 export interface PoolColumns {
-  /** 1: may serve. 0: a manual standby nobody has activated. */
+  /** One of `activity`; `yes` for every pool that is no standby. */
   readonly active: Uint8Array;
 }
 

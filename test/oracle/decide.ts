@@ -99,7 +99,8 @@ export class Scene {
     const pool = this.pool(ordinal);
     if (this.allowed[ordinal] !== true || pool.fixed) return false;
     const index = this.service.firstPool + ordinal;
-    return pool.standby !== "manual" || this.world.pools.active[index] === 1;
+    if (pool.standby !== "manual" && pool.requires === undefined) return true;
+    return this.world.pools.active[index] === 1;
   }
 
   weight(endpoint: number): number {

@@ -83,16 +83,19 @@ function randomPolicy(dice: Dice): Policy {
   for (let ordinal = 0; ordinal < poolCount; ordinal++) {
     const fixed = ordinal === planned;
     const endpointCount = fixed ? dice.between(1, 2) : dice.between(dice.chance(70) ? 2 : 1, 4);
+    const standby = fixed || dice.chance(75) ? "no" : dice.pick(["manual", "auto"]);
+    const requires = standby !== "no" && dice.chance(40);
     pools.push({
+      ...(requires ? { requires: { kind: "count", atLeast: 1, of: [] } } : {}),
       service: 0,
       region: ordinal,
       name: `p${ordinal}`,
       firstEndpoint: endpoints.length,
       endpointCount,
       minimum: dice.chance(70) ? 1 : dice.between(1, endpointCount),
-      standby: fixed || dice.chance(75) ? "no" : dice.pick(["manual", "auto"]),
+      standby,
       fixed,
-    } as Policy["pools"][number]);
+    } as unknown as Policy["pools"][number]);
     for (let i = 0; i < endpointCount; i++) {
       endpoints.push({
         pool: ordinal,
@@ -242,6 +245,7 @@ function randomWorld(dice: Dice, policy: Policy): World {
   }
   policy.pools.forEach((pool, index) => {
     if (pool.standby === "manual") world.pools.active[index] = dice.chance(40) ? 1 : 0;
+    if (pool.requires !== undefined && dice.chance(50)) world.pools.active[index] = 2;
   });
   return world;
 }

@@ -59,9 +59,14 @@ export function reasons(scene: Scene, said: Said): string[] {
   }
   const isStandby = (pool: number) => scene.pool(pool).standby !== "no";
   for (const pool of planned) {
-    if (scene.allowed[pool] === true && isStandby(pool) && !scene.isEligible(pool)) {
+    const out = scene.allowed[pool] === true && isStandby(pool) && !scene.isEligible(pool);
+    if (out && world.pools.active[service.firstPool + pool] === 0) {
       add("standby.inactive", name(pool));
     }
+  }
+  for (const pool of planned) {
+    const out = scene.allowed[pool] === true && isStandby(pool) && !scene.isEligible(pool);
+    if (out && world.pools.active[service.firstPool + pool] === 2) add("standby.unmet", name(pool));
   }
   for (const pool of planned) {
     if (isStandby(pool) && scene.isEligible(pool)) add("standby.active", name(pool));
