@@ -137,7 +137,9 @@ function openServer(front: Front, at: ListenAddress): Promise<Server | Problem> 
     },
     (request, response) => answer(front, request, response),
   );
-  server.maxHeadersCount = limits.redirectHeadersMax;
+  // Node would leave out what is beyond its bound, such as the X-Forwarded-For that a proxy added
+  // last, and the client's own would count instead. Their bytes are bounded; answer() counts them.
+  server.maxHeadersCount = 0;
   server.maxRequestsPerSocket = limits.redirectRequestsPerConnectionMax;
   server.maxConnections = front.connectionsMax;
   server.on("connection", (socket) => accept(front, socket));
@@ -201,8 +203,21 @@ function factsOf(front: Front, request: IncomingMessage): RequestFacts {
   };
 }
 
+/** What redirect() is not asked about: RFC 9110 section 15.6.6, RFC 6585 section 5. */
+function unreadable(request: IncomingMessage): ResponseFacts | undefined {
+  const refuse = (status: number): ResponseFacts => {
+    return { outcome: "bad-request", status, headers: [], body: `${status}\n` };
+  };
+  if (request.httpVersionMajor !== 1) return refuse(505);
+  return request.rawHeaders.length > 2 * limits.redirectHeadersMax ? refuse(431) : undefined;
+}
+
+function factsFor(front: Front, request: IncomingMessage): ResponseFacts {
+  return unreadable(request) ?? redirect(front.context, factsOf(front, request));
+}
+
 function answer(front: Front, request: IncomingMessage, response: ServerResponse): void {
-  const facts = redirect(front.context, factsOf(front, request));
+  const facts = factsFor(front, request);
   front.count(facts.outcome);
   const hasBody =
     request.headers["transfer-encoding"] !== undefined ||
@@ -212,7 +227,9 @@ function answer(front: Front, request: IncomingMessage, response: ServerResponse
     endGently(request.socket, { entropy: front.entropy });
     front.answered.add(request.socket);
   }
-  if (hasBody || front.draining || facts.status === 400) response.setHeader("connection", "close");
+  const { outcome } = facts;
+  if (hasBody || front.draining || outcome === "bad-request")
+    response.setHeader("connection", "close");
   const body = Buffer.from(facts.body, "latin1");
   response.writeHead(facts.status, [...headersOf(facts), "content-length", String(body.length)]);
   response.end(request.method === "HEAD" ? undefined : body);
@@ -230,7 +247,7 @@ function headersOf(facts: ResponseFacts): string[] {
 
 /** CONNECT and upgrades leave HTTP behind in Node: the answer is written by hand, and the end. */
 function answerRaw(front: Front, request: IncomingMessage, socket: Duplex): void {
-  const facts = redirect(front.context, factsOf(front, request));
+  const facts = factsFor(front, request);
   front.count(facts.outcome);
   writeRaw(socket, facts);
 }
