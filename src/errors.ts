@@ -46,7 +46,7 @@ export const problemCodes = {
   "assert.undecided": "Whether an assertion of `assert` holds could not be told within the budget.",
   "geo.unreadable": "A geography database cannot be read, is cut short or is not of a known kind.",
   "demand.invalid": "A line of a demand file that cannot be read.",
-  "latency.invalid": "A line of a file of round trips that cannot be read.",
+  "measure.invalid": "A line of a file of round trips or loads that cannot be read.",
   "zone.syntax": "A line of a zone file that cannot be read.",
   "zone.invalid": "Records of a zone that do not make a zone, or do not belong into it.",
   "zone.digest": "The ZONEMD record of a zone file does not fit the zone (RFC 8976).",

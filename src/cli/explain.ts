@@ -6,6 +6,7 @@ import { type Command, Option } from "commander";
 import type { Policy } from "../policy/policy.ts";
 import { type AssumptionName, assume, assumptionNames } from "../prove/assume.ts";
 import { goodDayWorld } from "../prove/good-day.ts";
+import { withAllocation } from "../steer/allocate.ts";
 import { explain, formatExplanation } from "../steer/explain.ts";
 import type { World } from "../world/world.ts";
 import {
@@ -85,7 +86,9 @@ async function run(name: string, options: Options): Promise<void> {
       if (!made.ok) return fail(made.message, made.hint);
     }
   }
-  const result = explain(policy, world, { service: name, client: options.client });
+  // What is assumed to be down carries nothing: the rest is spread anew, as the observer would.
+  const allocated = withAllocation(policy, world);
+  const result = explain(policy, allocated, { service: name, client: options.client });
   if (!result.ok) return fail(result.message, result.hint);
   if (options.json === true) outJson(result.explanation);
   else out(formatExplanation(result.explanation));

@@ -85,6 +85,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./latency.ts")).command,
   },
   {
+    name: "load",
+    summary: "tell a running server what its pools carry",
+    load: async () => (await import("./load.ts")).command,
+  },
+  {
     name: "demo",
     summary: "three regions on this machine, to break and mend",
     load: async () => (await import("./demo.ts")).command,

@@ -132,6 +132,21 @@ export const commands = {
     /** Samples that counted, and the first names that are not known. */
     reply: z.object({ taken: z.int(), unknown: z.array(z.string()) }),
   },
+  /** observer: what pools such as `fra` or `fra/canary` carry now, in the unit of their capacity. */
+  load: {
+    input: z.object({
+      reports: z
+        .array(
+          z.object({
+            service: z.string().max(64),
+            pool: z.string().max(128),
+            load: z.number().min(0).max(1e12),
+          }),
+        )
+        .max(limits.loadReportsMax),
+    }),
+    reply: z.object({ taken: z.int(), unknown: z.array(z.string()) }),
+  },
   /** observer: what it believes now, whole. */
   world: { input: z.object({}), reply: z.object({ policyDigest: digest, world: z.unknown() }) },
   /** control: reads the configuration again, whether or not a file changed. */

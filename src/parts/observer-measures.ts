@@ -8,14 +8,14 @@ import type { Entropy } from "../lib/entropy.ts";
 import { parsePrefix } from "../lib/ip.ts";
 import type { CommandOutcome } from "../link/messages.ts";
 import type { CommandHandlers } from "../link/server.ts";
-import type { CellIndex, Policy, RegionIndex } from "../policy/policy.ts";
+import type { CellIndex, Policy, PoolIndex, RegionIndex } from "../policy/policy.ts";
 import type { WorldEvent } from "../world/event.ts";
 import type { WorldKeeper } from "./observer-world.ts";
 
 /** Names in a reply, at most. */
 const unknownMax = 8;
 
-type Command = "latency";
+type Command = "latency" | "load";
 
 export function observerMeasures(options: {
   readonly entropy: Entropy;
@@ -54,7 +54,39 @@ export function observerMeasures(options: {
       const names = [...unknown].slice(0, unknownMax);
       return { ok: true, value: { taken: events.length, unknown: names } };
     },
+    load: (input) => {
+      const keeper = options.getKeeper();
+      if (keeper === undefined) return notYet;
+      const { policy } = keeper;
+      if (policy.capacity === undefined) {
+        const message = "no capacity is declared, so a load would count for nothing";
+        return { ok: false, refusal: { code: "invalid", message } };
+      }
+      const at = options.entropy.now();
+      const unknown = new Set<string>();
+      const events = input.reports.flatMap(({ service, pool, load }): WorldEvent[] => {
+        const index = limitedPool(policy, { service, pool });
+        if (index === -1) unknown.add(`${service}/${pool}`);
+        if (index === -1) return [];
+        return [{ kind: "load", policyDigest: policy.digest, pool: index, at, load }];
+      });
+      for (const event of events) keeper.push(event);
+      const names = [...unknown].slice(0, unknownMax);
+      return { ok: true, value: { taken: events.length, unknown: names } };
+    },
   };
+}
+
+/** -1 where there is none of that name, or none with a limit. */
+function limitedPool(
+  policy: Policy,
+  of: { readonly service: string; readonly pool: string },
+): PoolIndex | -1 {
+  const found = policy.capacity?.pools.find((index) => {
+    const pool = policy.pools[index];
+    return pool?.name === of.pool && policy.services[pool.service]?.name === of.service;
+  });
+  return found ?? -1;
 }
 
 /** An address or a prefix is of the cell of its first location; else the cell's own name. */

@@ -9,7 +9,14 @@ import type { EndpointState } from "./event.ts";
 import { type FailureCode, failureAt } from "./failures.ts";
 import { rampStepMs, stateOf } from "./health.ts";
 import { orderOfCell } from "./latency.ts";
-import { forced, type Override, type OverrideKind, type World } from "./world.ts";
+import {
+  allocations,
+  forced,
+  keepsPerPool,
+  type Override,
+  type OverrideKind,
+  type World,
+} from "./world.ts";
 
 /** Ages and remainders are milliseconds; null where there is none. */
 export interface EndpointDescription {
@@ -51,6 +58,18 @@ export interface ServiceDescription {
   readonly pools: readonly PoolDescription[];
 }
 
+/** What a pool with a limit carries and keeps. */
+export interface LoadDescription {
+  readonly service: string;
+  readonly pool: string;
+  readonly allocation: keyof typeof allocations;
+  /** The last report, in the unit of its capacity; null for none. */
+  readonly load: number | null;
+  readonly ageMs: number | null;
+  /** By walk, then by place of the tier, of 4,096. */
+  readonly keep: readonly number[];
+}
+
 /** What clients of a cell measured, in the order that counts. */
 export interface CellDescription {
   readonly cell: string;
@@ -68,6 +87,8 @@ export interface WorldDescription {
   readonly services: readonly ServiceDescription[];
   /** Cells with a measurement. */
   readonly latency: readonly CellDescription[];
+  /** Pools with a limit. */
+  readonly capacity: readonly LoadDescription[];
   readonly overrides: readonly (Override & { readonly leftMs: number })[];
 }
 
@@ -98,11 +119,39 @@ export function describeWorld(policy: Policy, world: World, nowMs: number): Worl
     ageMs: Math.max(0, nowMs - world.at),
     services,
     latency: describeCells(policy, world, nowMs),
+    capacity: describeLoads(policy, world, nowMs),
     overrides: world.overrides.map((override) => ({
       ...override,
       leftMs: Math.max(0, override.expiresAt - nowMs),
     })),
   };
+}
+
+const allocationNames = Object.keys(allocations) as readonly (keyof typeof allocations)[];
+
+function describeLoads(policy: Policy, world: World, nowMs: number): readonly LoadDescription[] {
+  const { keep, load, loadAt } = world.capacity;
+  return (policy.capacity?.pools ?? []).map((index, row) => {
+    const pool = policy.pools[index]!;
+    const reported = loadAt[row] !== 0;
+    return {
+      service: policy.services[pool.service]!.name,
+      pool: pool.name,
+      allocation: allocationNames[world.services.allocation[pool.service]!] ?? "none",
+      load: reported ? load[row]! : null,
+      ageMs: reported ? Math.max(0, nowMs - loadAt[row]!) : null,
+      keep: [...keep.subarray(row * keepsPerPool, (row + 1) * keepsPerPool)],
+    };
+  });
+}
+
+/** What a pool keeps in the first tier where it keeps least. */
+function keptText({ allocation, keep }: LoadDescription): string {
+  if (allocation === "none" || allocation === "noDemand") return "not limited";
+  const least = Math.min(...keep.slice(0, limits.capacityTiersMax));
+  return least === limits.keepFull
+    ? "keeps all that comes"
+    : `keeps ${((least * 100) / limits.keepFull).toFixed(1)}% of what comes, at least`;
 }
 
 function describeCells(policy: Policy, world: World, nowMs: number): readonly CellDescription[] {
@@ -197,6 +246,19 @@ export function printWorld(description: WorldDescription): string {
     );
     lines.push(...table(rows));
   }
+  if (description.capacity.length > 0) lines.push("", "capacity");
+  lines.push(
+    ...table(
+      description.capacity.map((each) => [
+        `${each.service}/${each.pool}`,
+        allocationWords[each.allocation],
+        each.load === null
+          ? "no load reported"
+          : `load ${each.load} (${durationText(each.ageMs ?? 0)} ago)`,
+        keptText(each),
+      ]),
+    ),
+  );
   if (description.latency.length > 0) lines.push("", "round trips");
   lines.push(
     ...table(
@@ -226,6 +288,13 @@ export function printWorld(description: WorldDescription): string {
   // Names, reasons and authors come from people: nothing of them may drive a terminal.
   return `${lines.map((line) => line.replace(/\p{Cc}/gu, "?")).join("\n")}\n`;
 }
+
+const allocationWords: Readonly<Record<keyof typeof allocations, string>> = {
+  none: "not allocated yet",
+  noDemand: "neither demand nor load known",
+  demand: "by demand",
+  feedback: "by load",
+};
 
 function stateText(endpoint: EndpointDescription): string {
   if (endpoint.state === "held") return `held, ${durationText(endpoint.holdLeftMs ?? 0)} left`;
