@@ -39,6 +39,9 @@ export function createClassified(): Classified {
   return { classIndex: unknownClass, seen: "unknown", scope: 0 };
 }
 
+/** What the place of a client hangs on besides its rule set. */
+export type Affinity = Pick<Service, "key" | "affinityMask4" | "affinityMask6">;
+
 /** What classifying reads of a rule set. */
 export interface ClassColumns
   extends Pick<RuleSet, "classOfLocation" | "scope4" | "scope6" | "residency"> {
@@ -102,12 +105,34 @@ export function classify(
 }
 
 /**
+ * With a `client` key a client *is* its masked prefix: cut to it before it is classified, so that a
+ * front that sees the whole address decides as one that sees the prefix (docs/decisions/0016). Not
+ * where residency depends on the client: there the most exact place counts.
+ */
+export function maskClient(
+  service: Affinity,
+  ruleSet: Pick<RuleSet, "residency">,
+  client: Client,
+): void {
+  if (service.key !== "client" || ruleSet.residency !== undefined) return;
+  unmapClient(client);
+  const mask = client.family === 4 ? service.affinityMask4 : service.affinityMask6;
+  if (client.length <= mask) return;
+  client.length = mask;
+  const { words } = client;
+  for (let i = 0; i < 4; i++) {
+    const kept = mask - i * 32;
+    if (kept < 32) words[i]! &= kept <= 0 ? 0 : -1 << (32 - kept);
+  }
+}
+
+/**
  * The scope of an answer: `query` keys, and decisions of a single answer (pick.ts `isSingle`),
  * depend on the class alone; `client` keys on the affinity mask as well.
  */
 // Plain arguments, not an options object: called once a query, and must not allocate.
 export function answerScope(
-  service: Pick<Service, "key" | "affinityMask4" | "affinityMask6">,
+  service: Affinity,
   client: Client,
   classified: Classified,
   single: boolean,

@@ -27,6 +27,7 @@ import {
   classify,
   createClassified,
   createClient,
+  maskClient,
 } from "./classify.ts";
 import { decide } from "./decide.ts";
 import type { Decision, Seen } from "./decision.ts";
@@ -113,6 +114,7 @@ export function explain(policy: Policy, world: World, request: ExplainRequest): 
   const ruleSet = service && policy.ruleSets[service.ruleSet];
   assert(service !== undefined && ruleSet !== undefined, "service index in range");
   const classified = createClassified();
+  maskClient(service, ruleSet, client);
   classify(policy, ruleSet, client, classified);
   const explanation = explainClass(policy, world, { index, service, client, classified, prefix });
   return { ok: true, explanation };

@@ -7,15 +7,24 @@
  */
 import { limits } from "../../limits.ts";
 import type { ClassIndex, ServiceIndex } from "../../policy/policy.ts";
-import { answerScope, classify } from "../../steer/classify.ts";
+import { answerScope, classify, maskClient } from "../../steer/classify.ts";
 import { signedClientKey } from "../../steer/key.ts";
 import { isSingle, pick } from "../../steer/pick.ts";
 import { ednsOptions, headerBytes, rcodes, types } from "../../wire/dns-constants.ts";
 import { type ClientSubnet, createClientSubnet, readClientSubnet } from "./client-subnet.ts";
 import type { AnswerContext, AnswerPolicy, Snapshot } from "./context.ts";
+import {
+  cookieBytes,
+  cookieModes,
+  cookieState,
+  cookieStates,
+  isCookieLength,
+  writeCookie,
+} from "./cookies.ts";
 import { outcomes, rcodeRow, typeRow } from "./counters.ts";
 import { endpointKinds } from "./endpoint-table.ts";
 import { createExchange, type Exchange, transports } from "./exchange.ts";
+import { flowKinds, withinRate } from "./rate-limit.ts";
 import { draw, errorOfAttempt } from "./steered.ts";
 import {
   createSteeredIndex,
@@ -65,7 +74,7 @@ export interface FastAnswers {
   };
   readonly memo: Int32Array;
   /** What the OPT of the request says. */
-  readonly edns: { hasOpt: boolean; dnssecOk: boolean };
+  readonly edns: { dnssecOk: boolean; cookieAt: number; cookieBytes: number; cookie: number };
   /** Answers since the last count: A and AAAA over IPv4, the same over IPv6. */
   readonly given: Int32Array;
   readonly counted: readonly Exchange[];
@@ -85,7 +94,7 @@ export function createFastAnswers(context: AnswerContext): FastAnswers {
     subnet: createClientSubnet(),
     affinity: { key: "query", seed: 0, affinityMask4: 0, affinityMask6: 0 },
     memo: new Int32Array(memoWords << memoBits),
-    edns: { hasOpt: false, dnssecOk: false },
+    edns: { dnssecOk: false, cookieAt: 0, cookieBytes: 0, cookie: cookieStates.none },
     given: new Int32Array(4),
     counted: [
       { ...exchange, clientFamily: 4 },
@@ -152,10 +161,12 @@ export function fastAnswer(
   const end = requestAt + length;
   fast.subnet.present = false;
   fast.subnet.scope = 0;
-  fast.edns.hasOpt = additional !== 0;
+  fast.edns.cookieBytes = 0;
+  fast.edns.cookie = cookieStates.none;
   if (additional === 0 ? questionAt + 4 !== end : !readOpt(fast, bytes, questionAt + 4, end)) {
     return 0;
   }
+  if (fast.edns.cookieBytes > 0 && !readCookie(fast, memory, slot)) return 0;
   const at = responseAt + headerBytes + octets + 4;
   const written = steer(fast, memory, slot, row, type, at);
   if (written === 0) return 0;
@@ -164,7 +175,7 @@ export function fastAnswer(
   words[(responseAt >> 2) + 2] = additional;
   const size = at + written - responseAt;
   fast.given[(memory.family === 4 ? 0 : 2) + (type === types.a ? 0 : 1)]! += 1;
-  return additional === 0 ? size : size + writeOpt(fast, memory, at + written);
+  return additional === 0 ? size : size + writeOpt(fast, memory, at + written, slot);
 }
 
 /**
@@ -251,10 +262,38 @@ function readOpt({ edns, subnet }: FastAnswers, bytes: Uint8Array, at: number, e
     const from = option + 4;
     option = from + ((bytes[option + 2]! << 8) | bytes[option + 3]!);
     if (option > end || code === ednsOptions.nsid) return false;
+    if (code === ednsOptions.cookie && edns.cookieBytes === 0) {
+      if (!isCookieLength(option - from)) return false;
+      edns.cookieAt = from;
+      edns.cookieBytes = option - from;
+    }
     if (code !== ednsOptions.clientSubnet) continue;
     if (!readClientSubnet(subnet, bytes, from, option) || subnet.source === 0) return false;
   }
   return true;
+}
+
+/** What the cookie is worth; false: BADCOOKIE is due. */
+function readCookie(
+  { context, edns }: FastAnswers,
+  { bytes, clients, family }: DatagramMemory,
+  slot: number,
+): boolean {
+  const { cookies, clock } = context;
+  if (cookies.mode === cookieModes.off) return true;
+  const { cookieAt, cookieBytes: length } = edns;
+  const state = cookieState(cookies, bytes, cookieAt, length, clients, slot * 4, family, clock[1]!);
+  edns.cookie = state;
+  return cookies.mode !== cookieModes.required || state >= cookieStates.stale;
+}
+
+/** May the client have another answer of this name? One whose cookie is good always may. */
+function mayHave(fast: FastAnswers, memory: DatagramMemory, slot: number, row: number): boolean {
+  if (fast.edns.cookie >= cookieStates.stale) return true;
+  const { limiter, clock } = fast.context;
+  const node = fast.index.rows[row + rowFields.node]!;
+  const { clients, family } = memory;
+  return withinRate(limiter, clients, slot * 4, family, flowKinds.answer, node, clock[0]!);
 }
 
 /** Picks an endpoint and writes its record at `at`; the octets of it, or 0. */
@@ -290,7 +329,8 @@ function steer(
   const key = byClient ? signedClientKey(affinity, client.family, client.words) : draw(chance);
   const found = pick(table, service, classified.classIndex, key, picked);
   const wanted = type === types.a ? endpointKinds.ipv4 : endpointKinds.ipv6;
-  if (!found || (endpoints.kinds[picked.endpoint]! & wanted) === 0) {
+  const has = found && (endpoints.kinds[picked.endpoint]! & wanted) !== 0;
+  if (!has || !mayHave(fast, memory, slot, row)) {
     chance[0] = before0;
     chance[1] = before1;
     chance[2] = before2;
@@ -327,11 +367,13 @@ function setClient({ context, subnet }: FastAnswers, memory: DatagramMemory, slo
  * the address.
  */
 function classifyClient(fast: FastAnswers, ruleSet: number, byClient: boolean): void {
-  const { memo, context } = fast;
+  const { memo, context, affinity } = fast;
   const { client, classified, snapshot } = context;
   const { words } = client;
   const of = snapshot.policy.ruleSets[ruleSet]!;
-  if (byClient && client.family === 6) {
+  const remembered = !byClient || client.family === 4;
+  if (byClient) maskClient(affinity, of, client);
+  if (!remembered) {
     classify(snapshot.policy, of, client, classified);
     return;
   }
@@ -385,15 +427,31 @@ function writeAddress(
 }
 
 /** As write-opt.ts: what is in it depends on the request alone. */
-function writeOpt(fast: FastAnswers, { view, bytes }: DatagramMemory, at: number): number {
+function writeOpt(fast: FastAnswers, memory: DatagramMemory, at: number, slot: number): number {
   const { subnet, edns } = fast;
-  const options = subnet.present ? 4 + subnet.dataLength : 0;
+  const { view, bytes } = memory;
+  const ofSubnet = subnet.present ? 4 + subnet.dataLength : 0;
+  const options = ofSubnet + (edns.cookie === cookieStates.none ? 0 : 4 + cookieBytes);
   view.setInt32(at, (types.opt << 8) | (dnsUdpPayload >> 8));
   view.setInt32(at + 4, (dnsUdpPayload << 24) | (edns.dnssecOk ? 0x80 : 0));
   view.setInt32(at + 7, ((edns.dnssecOk ? 0x80 : 0) << 24) | options);
-  if (!subnet.present) return 11;
+  if (edns.cookie !== cookieStates.none) writeCookieAt(fast, memory, at + 11 + ofSubnet, slot);
+  if (!subnet.present) return 11 + options;
   view.setInt32(at + 11, (ednsOptions.clientSubnet << 16) | subnet.dataLength);
   for (let i = 0; i < subnet.dataLength; i++) bytes[at + 15 + i] = bytes[subnet.dataAt + i]!;
   bytes[at + 18] = subnet.scope;
   return 11 + options;
+}
+
+function writeCookieAt(
+  { edns, context }: FastAnswers,
+  { view, bytes, clients, family }: DatagramMemory,
+  at: number,
+  slot: number,
+): void {
+  const { cookies, clock } = context;
+  view.setInt32(at, (ednsOptions.cookie << 16) | cookieBytes);
+  const { cookieAt, cookie } = edns;
+  const from = slot * 4;
+  writeCookie(cookies, bytes, at + 4, bytes, cookieAt, cookie, clients, from, family, clock[1]!);
 }

@@ -6,7 +6,7 @@
 import { limits } from "../../limits.ts";
 import { loadName } from "../../policy/name-lookup.ts";
 import type { EndpointIndex, PoolIndex, ServiceIndex } from "../../policy/policy.ts";
-import { answerScope, classify } from "../../steer/classify.ts";
+import { answerScope, classify, maskClient } from "../../steer/classify.ts";
 import { signedClientKey } from "../../steer/key.ts";
 import { nextEndpoint, pick } from "../../steer/pick.ts";
 import { attemptNames } from "../../steer/plan-shares.ts";
@@ -150,7 +150,9 @@ function setClient({ client }: AnswerContext, family: 4 | 6, words: Uint32Array)
 
 function classifyClient({ snapshot, client, classified }: AnswerContext, service: number): void {
   const { policy } = snapshot;
-  const ruleSet = policy.ruleSets[policy.services[service]!.ruleSet]!;
+  const of = policy.services[service]!;
+  const ruleSet = policy.ruleSets[of.ruleSet]!;
+  maskClient(of, ruleSet, client);
   classify(policy, ruleSet, client, classified);
 }
 

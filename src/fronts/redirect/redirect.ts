@@ -29,6 +29,7 @@ import {
   classify,
   createClassified,
   createClient,
+  maskClient,
 } from "../../steer/classify.ts";
 import { decide } from "../../steer/decide.ts";
 import type { Decision } from "../../steer/decision.ts";
@@ -172,7 +173,9 @@ function steer(
   const { address, forwarded } = clientAddress(context.trusted, request);
   const { client, classified, picked } = context;
   setClient(client, address);
-  classify(policy, policy.ruleSets[service.ruleSet]!, client, classified);
+  const ruleSet = policy.ruleSets[service.ruleSet]!;
+  maskClient(service, ruleSet, client);
+  classify(policy, ruleSet, client, classified);
   const { classIndex } = classified;
   const key =
     service.key === "client" ? clientKey(service, client.family, client.words) : request.draw;
