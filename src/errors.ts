@@ -58,13 +58,25 @@ export const problemCodes = {
 } as const;
 export type ProblemCode = keyof typeof problemCodes;
 
+/**
+ * What moves, hides or turns round what a terminal shows beside it: control characters, line
+ * separators, those that set the direction of writing, those without width, halves of characters.
+ */
+const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu;
+
+/** Anybody's text, as it may stand in a line for people. */
+export function visible(text: string): string {
+  return text.replace(unseen, (each) => `\\u{${each.codePointAt(0)?.toString(16)}}`);
+}
+
 /** `file:line:col code message hint`, the one line every front of the product prints. */
 export function formatProblem(problem: Problem): string {
   const at = problem.place;
   const place = at === undefined ? "" : `${at.file}:${at.line}:${at.column} `;
   const path = problem.path === "" ? "" : `${problem.path}: `;
   const hint = problem.hint === "" ? "" : ` (${problem.hint})`;
-  return `${place}${problem.severity === "warning" ? "warning " : ""}${problem.code} ${path}${problem.message}${hint}`;
+  const severity = problem.severity === "warning" ? "warning " : "";
+  return visible(`${place}${severity}${problem.code} ${path}${problem.message}${hint}`);
 }
 
 /** In the order an operator reads: by file, line and column, those without a place first. */

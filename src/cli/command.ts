@@ -4,7 +4,7 @@
  * start-up stays quick.
  */
 import type { Command } from "commander";
-import { formatProblem, type Problem } from "../errors.ts";
+import { formatProblem, type Problem, visible } from "../errors.ts";
 import { type Entropy, systemEntropy } from "../lib/entropy.ts";
 
 /** docs/cli.md has the same table. */
@@ -40,16 +40,26 @@ export interface CommandEntry {
 /** The real clock: the executable is where it comes in. */
 export const entropy: Entropy = systemEntropy();
 
+/** For people: nothing in it reaches the terminal but what they see, and our own colours. */
 export function out(text: string): void {
-  process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+  process.stdout.write(lines(text));
 }
 
 export function outJson(value: unknown): void {
-  out(JSON.stringify(value, null, 2));
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 export function complain(text: string): void {
-  process.stderr.write(text.endsWith("\n") ? text : `${text}\n`);
+  process.stderr.write(lines(text));
+}
+
+/** Bold, the three colours of `plan`, and their ends. */
+const ownStyle = new RegExp(`(\\n|\\t|${String.fromCharCode(27)}\\[(?:1|22|31|32|33|39)m)`);
+
+function lines(text: string): string {
+  const parts = (text.endsWith("\n") ? text : `${text}\n`).split(ownStyle);
+  // Every second part is one of the separators.
+  return parts.map((part, i) => (i % 2 === 1 ? part : visible(part))).join("");
 }
 
 /** Every problem, a line each, where people look for them. */

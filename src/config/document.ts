@@ -96,7 +96,8 @@ export function readDocument(source: Source): ConfigDocument {
 
   const reader = new ValueReader(placeAt);
   const value = reader.read(document.contents);
-  const fatal = reader.problems.some((problem) => problem.code !== "yaml.duplicate-key");
+  // Without one key, or the second of two, the rest is what it is; without an alias it is not.
+  const fatal = reader.problems.some((problem) => problem.code === "yaml.aliases");
   return {
     file: source.file,
     value: fatal ? undefined : (value ?? {}),
@@ -128,6 +129,9 @@ function tooDeepAt(tokens: readonly CstToken[]): number | undefined {
   return undefined;
 }
 
+/** As keys of an object they are more than names. */
+const reservedKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+
 /** AST -> values. An anchored node is converted once and shared; its size counts at every use. */
 class ValueReader {
   readonly problems: DocumentProblem[] = [];
@@ -139,6 +143,7 @@ class ValueReader {
   /** Missing while the node is still being read. */
   readonly #anchored = new Map<Node, { readonly value: unknown; readonly size: number }>();
   readonly #path: (string | number)[] = [];
+  readonly #counts = new Map<ProblemCode, number>();
   #size = 0;
   #aliasedSize = 0;
 
@@ -197,9 +202,16 @@ class ValueReader {
     const lines = new Map<string, number>();
     for (const item of map.items) {
       const key = keyText(item);
-      if (key === undefined || key === "__proto__") {
+      if (key === undefined) {
         const hint = "keys are plain words or quoted text";
-        this.#report("yaml.syntax", item.key, "a key that is no text", hint);
+        this.#report("yaml.syntax", item.key ?? map, "a key that is no text", hint);
+        continue;
+      }
+      if (reservedKeys.has(key)) {
+        const message = `\`${key}\` can be no key: it has a meaning of its own in JavaScript`;
+        this.#at(key, () =>
+          this.#report("config.invalid", item.key, message, "choose another name"),
+        );
         continue;
       }
       const offset = offsetOfNode(item.key);
@@ -218,9 +230,11 @@ class ValueReader {
   }
 
   #report(code: ProblemCode, node: unknown, message: string, hint: string): void {
-    // A bomb has as many aliases too many as it likes; duplicates are each a mistake of their own.
-    const bounded = code !== "yaml.duplicate-key";
-    if (bounded && this.problems.some((problem) => problem.code === code)) return;
+    // A bomb has as many aliases too many as it likes; others are each a mistake of their own.
+    const most = code === "yaml.aliases" ? 1 : limits.problemsMax;
+    const before = this.#counts.get(code) ?? 0;
+    if (before === most) return;
+    this.#counts.set(code, before + 1);
     const place = this.#placeAt(offsetOfNode(node));
     this.problems.push({ code, place, path: [...this.#path], message, hint });
   }

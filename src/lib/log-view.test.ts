@@ -24,3 +24,10 @@ void test("formatLogLine() lets through what is not a line of the log", () => {
     assert.equal(formatLogLine(line), line);
   }
 });
+
+void test("formatLogLine() shows unusual characters as what they are", () => {
+  const entry = { time: "2026-01-02T03:04:05.678Z", part: "dns", level: "info" };
+  const line = formatLogLine(JSON.stringify({ ...entry, msg: "a\u001b[2J", key: "\u202eb" }));
+  assert.match(line, / a\\u\{1b\}\[2J key=\\u\{202e\}b$/);
+  assert.equal(formatLogLine("\u001b]0;title\u0007"), "\\u{1b}]0;title\\u{7}");
+});

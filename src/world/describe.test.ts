@@ -65,7 +65,7 @@ shop  (ttl 30s)
   muc  10.0.0.3  unknown          -         drain, standby inactive, 192.0.2.1, addresses old: SERVFAIL
 
 overrides
-  drain  pool:shop/muc  59m58s left  by ann: new?[31m disks  o1
+  drain  pool:shop/muc  59m58s left  by ann: new\\u{1b}[31m disks  o1
 `;
 
 test("durationText() is short and ordered by unit", () => {

@@ -2,6 +2,7 @@
  * World -> what `rhumb world` shows: what is believed of each endpoint, since when and why, and
  * what the operator said. `describeWorld` gives data for `--json`, `printWorld` makes text of it.
  */
+import { visible } from "../errors.ts";
 import { formatAddress, wordsOfBytes } from "../lib/ip.ts";
 import { limits } from "../limits.ts";
 import type { EndpointIndex, Policy, ServiceIndex } from "../policy/policy.ts";
@@ -286,7 +287,7 @@ export function printWorld(description: WorldDescription): string {
     ),
   );
   // Names, reasons and authors come from people: nothing of them may drive a terminal.
-  return `${lines.map((line) => line.replace(/\p{Cc}/gu, "?")).join("\n")}\n`;
+  return `${lines.map((line) => visible(line)).join("\n")}\n`;
 }
 
 const allocationWords: Readonly<Record<keyof typeof allocations, string>> = {
