@@ -47,10 +47,9 @@ export const limits = {
   latencyRowsMax: 131_072,
   latencyNetworksMax: 256,
   latencyMicrosecondsMax: 60_000_000,
-  /** Samples in one message to the observer. */
+  /** Samples in one message to the observer, and rows of a file of them. */
   latencySamplesMax: 500,
-  /** Rows of a file of round trips or of loads. */
-  measureRowsMax: 500_000,
+  latencyFileRowsMax: 500_000,
   /** Nodes of one condition, and how deep they nest. */
   whenNodesMax: 4096,
   whenDepthMax: 50,
@@ -217,6 +216,8 @@ export const limits = {
   observerStallMs: 2000,
   /** Bytes of a response's status line and headers, interim (1xx) responses included. */
   probeHeadBytesMax: 32_768,
+  /** Bytes of lines between chunks: six for each octet of the longest body. */
+  probeChunkBytesMax: 393_216,
   /** Demand files, and one amount in them. */
   demandRowsMax: 500_000,
   demandAmountMax: 1e15,

@@ -29,6 +29,8 @@ export class ResponseReader {
   #state: State = "status";
   #done = false;
   #headBytes = 0;
+  /** Of the lines between chunks, together. */
+  #chunkBytes = 0;
   readonly #line = new Uint8Array(lineBytesKept);
   #lineLength = 0;
   #contentLength = -1;
@@ -73,6 +75,10 @@ export class ResponseReader {
     const head = this.#state === "status" || this.#state === "headers";
     if (head && ++this.#headBytes > limits.probeHeadBytesMax) {
       this.#fail("http.too-large", `head over ${limits.probeHeadBytesMax} bytes`);
+      return;
+    }
+    if (!head && ++this.#chunkBytes > limits.probeChunkBytesMax) {
+      this.#fail("http.too-large", `chunk lines over ${limits.probeChunkBytesMax} bytes`);
       return;
     }
     if (byte === lf) {
