@@ -30,6 +30,7 @@ export function formatSimulation(
     "",
     ...timelineLines(simulation),
     "",
+    ...limitLines(simulation),
     summary(simulation),
   ];
   return `${lines.join("\n")}\n`;
@@ -135,6 +136,13 @@ function entryLine({ atMs, kind, subject, change, reasons }: TimelineEntry): str
   const why = reasons.length === 0 ? "" : `: ${reasons.join(", ")}`;
   const what = kind === "event" ? change : `${subject} ${change}`;
   return `${clock(atMs).padEnd(12)} ${kind.padEnd(8)} ${what}${why}`;
+}
+
+function limitLines({ limits }: Simulation): readonly string[] {
+  return limits.map(({ limit, unit, capacity, load, atMs }) => {
+    const most = `${loadText("rps", load)} of ${loadText("rps", capacity)} ${unit}`;
+    return `${limit}: at most ${most} (${percent(load / capacity)}), at ${clock(atMs)}`;
+  });
 }
 
 function summary({ samples, lostShare, stepMs }: Simulation): string {

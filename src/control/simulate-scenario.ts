@@ -114,6 +114,9 @@ export const scenarioSchema = object({
     .max(limits.simulationStreamsMax)
     .optional()
     .describe("Default: every country brings every service the same."),
+  reports: wholeTime("1s")
+    .optional()
+    .describe("So often pools with a capacity report their load. Default: never."),
   events: z.array(eventSchema).max(limits.simulationEventsMax).prefault([]),
 });
 
@@ -144,6 +147,8 @@ export interface Scenario {
   readonly jitterMs: number;
   /** undefined: equal for every country and service. */
   readonly demand: readonly ScenarioDemand[] | undefined;
+  /** How often loads are reported; 0 for never. */
+  readonly reportMs: number;
   /** In order of time. */
   readonly events: readonly ScenarioEvent[];
 }
@@ -328,6 +333,7 @@ function finish(config: ScenarioConfig, events: readonly ScenarioEvent[]): Scena
     seed: config.seed,
     latencyMs: config.probes.latency,
     jitterMs: config.probes.jitter,
+    reportMs: config.reports ?? 0,
     demand: config.demand?.map(({ service, location, rps }) => {
       if (typeof rps === "number") return { service, location, curve: { kind: "constant", rps } };
       if ("points" in rps) {

@@ -203,6 +203,7 @@ const sketch: Simulation = {
     { atMs: 20_000, kind: "event", subject: "region:fra", change: "fail region:fra", reasons: [] },
   ],
   timelineLeftOut: 0,
+  limits: [],
   probes: 30,
   lostShare: 0.1,
 };

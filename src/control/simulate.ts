@@ -6,6 +6,7 @@
 import { type SimulatedEntropy, simulatedEntropy } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
 import type { EndpointIndex, Policy, ServiceIndex } from "../policy/policy.ts";
+import { allocate, withAllocation } from "../steer/allocate.ts";
 import { decide } from "../steer/decide.ts";
 import type { ReasonCode } from "../steer/reasons.ts";
 import type { StepResult, WorldEvent } from "../world/event.ts";
@@ -16,6 +17,7 @@ import type { Places } from "./plan-places.ts";
 import { refusedRegion } from "./plan-steering.ts";
 import { allUpWorld } from "./plan-world.ts";
 import { type CachedAnswer, StreamCache } from "./simulate-cache.ts";
+import { type LimitPeak, LoadMeter } from "./simulate-capacity.ts";
 import { demandAt, type PlacedDemand, type Stream, streamsOf } from "./simulate-demand.ts";
 import { type MakeScheduler, SimulatedOrigins } from "./simulate-origins.ts";
 import { eventText, type Scenario, type ScenarioEvent } from "./simulate-scenario.ts";
@@ -55,6 +57,8 @@ export interface Simulation {
   /** Entries past the bound. */
   readonly timelineLeftOut: number;
   readonly probes: number;
+  /** The fullest each capacity was; empty without any. */
+  readonly limits: readonly LimitPeak[];
   /** Of all demand over the whole time, the part that went to endpoints that did not serve. */
   readonly lostShare: number;
 }
@@ -96,6 +100,10 @@ class Run {
   readonly #unit: Simulation["unit"];
   readonly #timeline: TimelineEntry[] = [];
   readonly #samples: Sample[] = [];
+  readonly #meter: LoadMeter;
+  /** Load was reported since the last allocation, or time alone may change it. */
+  #loaded = false;
+  #allocateAt = Number.POSITIVE_INFINITY;
   #leftOut = 0;
   #overrides = 0;
   #world: World;
@@ -110,7 +118,8 @@ class Run {
     this.#policy = policy;
     this.#scenario = scenario;
     this.#entropy = simulatedEntropy(scenario.seed, startMs);
-    this.#world = allUpWorld(policy, startMs);
+    this.#world = withAllocation(policy, allUpWorld(policy, startMs));
+    this.#meter = new LoadMeter(policy);
     this.#regions = [...policy.regions.map(({ name }) => name), refusedRegion];
     this.#regionOfRow = Uint32Array.from(
       policy.endpoints,
@@ -145,6 +154,7 @@ class Run {
       this.#entropy.advance(secondMs);
       for (const { cache, answer } of this.#streams) cache.advance(atMs / secondMs, answer);
       this.#account(atMs);
+      if (this.#meter.isUsed) this.#measure(atMs);
       if (atMs % stepMs === 0) this.#sample(atMs);
     }
     this.#origins.stop();
@@ -174,6 +184,48 @@ class Run {
     this.#noteHealth(result);
     this.#noteAnswers(result);
     this.#wakeFor(result.nextAt);
+    this.#allocate(result);
+  }
+
+  /** As the observer does after each step. */
+  #allocate({ changed, changedPools, changedLatency }: StepResult): void {
+    const nowMs = this.#entropy.now();
+    const stale = this.#loaded || changed.length + changedPools.length > 0 || changedLatency;
+    if (!stale && nowMs < this.#allocateAt) return;
+    this.#loaded = false;
+    const made = allocate(this.#policy, this.#world, nowMs);
+    this.#allocateAt = made?.nextAt ?? Number.POSITIVE_INFINITY;
+    this.#wakeFor(this.#allocateAt);
+    if (made?.changed !== true) return;
+    const { digest: policyDigest } = this.#policy;
+    const { allocation } = made;
+    const event = { kind: "allocation", policyDigest, at: nowMs, allocation } as const;
+    const result = step(this.#policy, this.#world, [event], nowMs);
+    this.#world = result.world;
+    this.#noteAnswers(result);
+  }
+
+  /** What pools with a limit carry, and now and then their reports of it. */
+  #measure(atMs: number): void {
+    const meter = this.#meter;
+    meter.begin();
+    for (const { stream, cache } of this.#streams) {
+      const demand = demandAt(stream, atMs);
+      for (const [{ endpoints }, part] of cache.held) {
+        for (const { row, part: of } of endpoints) {
+          meter.add(this.#policy.endpoints[row]!.pool, demand * part * of);
+        }
+      }
+    }
+    meter.end(atMs);
+    const { reportMs } = this.#scenario;
+    if (reportMs === 0 || atMs % reportMs !== 0) return;
+    const { digest: policyDigest } = this.#policy;
+    const at = this.#entropy.now();
+    for (const pool of this.#policy.capacity?.pools ?? []) {
+      this.#push({ kind: "load", policyDigest, pool, at, load: meter.of(pool) });
+    }
+    this.#loaded = true;
   }
 
   /** Time alone changes World then: the end of a hold, a ramp step, silence, an expiry. */
@@ -263,6 +315,9 @@ class Run {
     const pools = new Set(result.changedPools);
     for (const row of result.changed) pools.add(this.#policy.endpoints[row]!.pool);
     for (const pool of pools) stale.add(this.#policy.pools[pool]!.service);
+    if (result.changedCapacity) {
+      for (const { service } of this.#policy.capacity?.services ?? []) stale.add(service);
+    }
     if (stale.size === 0) return;
     for (const live of this.#streams) {
       if (!stale.has(live.stream.service)) continue;
@@ -359,6 +414,7 @@ class Run {
       timeline: this.#timeline.toSorted((a, b) => a.atMs - b.atMs),
       timelineLeftOut: this.#leftOut,
       probes: this.#origins.probes,
+      limits: this.#meter.peaks(),
       lostShare: this.#demand === 0 ? 0 : this.#lost / this.#demand,
     };
   }
@@ -367,7 +423,13 @@ class Run {
 /** Reasons that say why an answer is another one than on a good day. */
 function isTelling(code: ReasonCode): boolean {
   const [family] = code.split(".");
-  if (code === "tier.failover" || code === "hold.waiting" || code === "ramp.partial") return true;
+  if (
+    code === "capacity.full" ||
+    code === "tier.failover" ||
+    code === "hold.waiting" ||
+    code === "ramp.partial"
+  )
+    return true;
   return family === "health" || family === "override" || family === "fallback";
 }
 
