@@ -31,7 +31,9 @@ export const limits = {
   classesPerRuleSetMax: 4096,
   /** Sets of regions that clients of one service may be served from, intersections included. */
   residencySetsMax: 64,
-  planDepthMax: 10,
+  /** Ways of steering inside each other, and parts of one with its policies put in. */
+  planDepthMax: 16,
+  steerNodesMax: 4096,
   /** A capacity or a demand, in its unit; both are counted in thousandths. */
   capacityMax: 1_000_000_000,
   /** Classes of services with demand and capacity: what an allocation goes through. */

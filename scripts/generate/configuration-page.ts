@@ -70,9 +70,12 @@ A mapping needs \`ipv4\`, \`ipv6\` or both, or else \`host\`:`,
 | \`{nearest: {candidates: 3, of: [fra, iad], bias: {fra: 25}}}\` | the same, with its settings |
 | \`[fra, [ams, iad]]\` or \`{order: [...]}\` | in this order; a list inside the list shares equally |
 | \`{weights: {fra: 3, iad: 1}}\` | shared by weight |
+| \`{weights: [{weight: 3, steer: [fra, ams]}, {weight: 1, steer: iad}]}\` | the same, of ways of steering |
+| \`{policy: NAME}\` | what stands under \`policies\` |
 | \`latency\`, or \`{latency: {candidates: 3, of: [fra, iad]}}\` | the quickest region by measured round trips, by distance where nothing is measured |
 | \`{rules: [{when: ..., steer: ...}, {steer: ...}]}\` | the first rule whose condition holds; the last has none |
 
+A form in braces may stand wherever a region may in a list, so ways of steering nest: \`[{weights: {fra: 3, ams: 1}}, {nearest: {}}]\`.
 [steering.md](steering.md) says exactly what each does. The keys of \`nearest\`:`,
     after: `A condition is a subset of [CEL](https://cel.dev), evaluated when the configuration is compiled:
 
@@ -234,7 +237,7 @@ function keysOf(schema: JsonSchema, path: string): readonly (readonly [string, J
 export function steerOf(schema: JsonSchema): JsonSchema {
   const definitions = (schema as { readonly $defs?: Readonly<Record<string, JsonSchema>> }).$defs;
   const steer = Object.values(definitions ?? {}).find((each) =>
-    each.anyOf?.some(({ properties }) => properties?.["nearest"] !== undefined),
+    each.anyOf?.some((form) => form.enum?.includes("nearest")),
   );
   if (steer === undefined) throw new Error("the schema defines no way of steering");
   return steer;

@@ -6,6 +6,7 @@
 import { nearestOf } from "../lib/did-you-mean.ts";
 import type { Path } from "./document.ts";
 import { type Draft, isMapping, type Report } from "./draft.ts";
+import type { Policies } from "./expand-policies.ts";
 import { formatPlace, type Merged } from "./merge.ts";
 import type { Config, RegionConfig, ServiceConfig, ZoneConfig } from "./schema.ts";
 
@@ -33,6 +34,7 @@ export interface Checks {
 }
 
 export interface ServiceChecks extends Checks {
+  readonly policies: Policies;
   readonly name: string;
   readonly path: Path;
   readonly service: Draft<ServiceConfig>;

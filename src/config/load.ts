@@ -3,12 +3,13 @@
  * control/ and tests. Pure. Sections are read entry by entry and the checks between values run on
  * whatever is valid, so all mistakes are reported together and none in a valid neighbour.
  */
-import type { Place, Problem } from "../errors.ts";
+import { assert, type Place, type Problem } from "../errors.ts";
 import type { Checks, ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts";
 import { checkAssertions } from "./checks-assert.ts";
 import { checkColours } from "./checks-colours.ts";
-import { checkHealth } from "./checks-health.ts";
 import { checkGeo, checkSizes } from "./checks-geo.ts";
+import { checkHealth } from "./checks-health.ts";
+import { checkPolicies } from "./checks-policies.ts";
 import { checkRedirects } from "./checks-redirect.ts";
 import { checkService } from "./checks-service.ts";
 import { checkSteer } from "./checks-steer.ts";
@@ -165,12 +166,13 @@ function checkAll(checks: Checks): readonly ServiceChecks[] {
   checkZones(checks);
   checkGeo(checks);
   checkAssertions(checks);
+  const policies = checkPolicies(checks);
   const services = [...draft.services].flatMap(([name, service]): ServiceChecks[] => {
     const raw = draft.merged.sections.services?.[name];
     if (!isMapping(raw)) return [];
     const endpoints = raw["endpoints"];
     const regions = isMapping(endpoints) ? new Set(Object.keys(endpoints)) : undefined;
-    return [{ ...checks, name, path: ["services", name], service, raw, regions }];
+    return [{ ...checks, policies, name, path: ["services", name], service, raw, regions }];
   });
   for (const service of services) {
     checkService(service);
@@ -189,10 +191,14 @@ function finish(draft: ConfigDraft, services: readonly ServiceChecks[]): Config 
   const named = services.map((checks): [string, ServiceConfig] => {
     const service = checks.service as ServiceConfig;
     const names = namesOf(checks).map(({ name }) => name);
-    return [checks.name, Object.assign({ names }, service, { names })];
+    const { policy, ...rest } = service;
+    const made = checks.policies.expand(policy === undefined ? service.steer : { policy });
+    assert(!("fault" in made), "policies are checked before a configuration is whole");
+    return [checks.name, Object.assign({ names }, rest, { names, steer: made.steer })];
   });
+  const { policies: _, ...top } = draft.top as Config;
   return {
-    ...(draft.top as Config),
+    ...top,
     zones,
     regions: Object.fromEntries((draft.regions ?? new Map()) as Map<string, RegionConfig>),
     services: Object.fromEntries(named),

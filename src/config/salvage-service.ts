@@ -7,6 +7,7 @@ import { endpointsAt, poolsAt } from "./checks-service.ts";
 import { planRegions } from "./checks-steer.ts";
 import { namesOf } from "./checks-zones.ts";
 import { isMapping } from "./draft.ts";
+import type { Policies } from "./expand-policies.ts";
 import type { Faults } from "./faults.ts";
 import { mendRecords } from "./salvage-records.ts";
 import { type EndpointConfig, type ServiceConfig, serviceSchema } from "./schema.ts";
@@ -29,6 +30,7 @@ export function salvageService(checks: ServiceChecks, salvaging: Salvaging): Ser
   if (!faults.within(path)) return { ...(service as ServiceConfig), names };
   const endpoints = salvageEndpoints(checks, salvaging);
   const { standby } = service;
+  const at = { path: `${path}.${raw["policy"] === undefined ? "steer" : "policy"}` };
   const standsBy = standby?.region !== undefined && Object.hasOwn(endpoints, standby.region);
   const mended = {
     ...salvageKeys(checks, faults),
@@ -37,7 +39,8 @@ export function salvageService(checks: ServiceChecks, salvaging: Salvaging): Ser
     residency: salvageResidency(checks, faults),
     fallback: salvageFallback(checks, { faults, region: Object.keys(endpoints)[0] ?? "" }),
     records: mendRecords(raw["records"], { path: `${path}.records`, faults }),
-    steer: salvageSteer(raw["steer"] ?? "nearest", { path: `${path}.steer`, faults, endpoints }),
+    policy: undefined,
+    steer: salvageSteer(steerOf(raw), { ...at, faults, endpoints, policies: checks.policies }),
     standby: standsBy && !faults.within(`${path}.standby`) ? standby : undefined,
     // They share out what may not be there.
     shares: undefined,
@@ -124,6 +127,11 @@ interface SteerAt {
   readonly path: string;
   readonly faults: Faults;
   readonly endpoints: Endpoints;
+  readonly policies: Policies;
+}
+
+function steerOf(raw: ServiceChecks["raw"]): unknown {
+  return raw["policy"] === undefined ? (raw["steer"] ?? "nearest") : { policy: raw["policy"] };
 }
 
 /** The same rules with the same conditions; plans that are wrong lead anywhere. */
@@ -132,9 +140,11 @@ function salvageSteer(steer: unknown, at: SteerAt): SteerInput {
   if (!isMapping(steer) || !Array.isArray(steer["rules"])) {
     if (at.faults.within(at.path)) return anywhere;
     const parsed = steerSchema.safeParse(steer);
-    const named = planRegions(steer, []) ?? [];
+    const made = parsed.success ? at.policies.expand(parsed.data) : undefined;
+    if (made === undefined || "fault" in made) return anywhere;
+    const named = planRegions(made.steer, []) ?? [];
     const led = named.every(({ region }) => Object.hasOwn(at.endpoints, region));
-    return parsed.success && led ? parsed.data : anywhere;
+    return led ? made.steer : anywhere;
   }
   type Rule = { readonly when?: string; readonly steer: SteerInput };
   const rules = steer["rules"].map((rule: unknown, index): Rule => {

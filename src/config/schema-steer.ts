@@ -1,6 +1,7 @@
 /**
- * `steer`: the ways of steering as an operator may write them, rules inside rules included. A part
- * of schema.ts, and kept as written: policy/ turns it into plans.
+ * `steer`: the ways of steering as an operator may write them, one inside another. A part of
+ * schema.ts, and kept as written but for `policy`, which expand-policies.ts replaces by what it
+ * names: policy/ turns the rest into plans.
  */
 import { z } from "zod";
 import { limits } from "../limits.ts";
@@ -8,12 +9,17 @@ import { later, refuse } from "./later.ts";
 import { offeredPrefix } from "./unsupported.ts";
 import { name, object, weight } from "./values.ts";
 
-/** Tiers: each a region, or several that share by weight. */
-const regionTier = z.union([name, z.array(name).min(1)]);
-export type SteerInput =
-  | "nearest"
-  | "latency"
-  | readonly (string | readonly string[])[]
+/** A region, several that share equally, or another way of steering. */
+export type SteerTier = string | readonly string[] | SteerForm;
+export interface WeightedSteer {
+  readonly weight: number;
+  readonly steer: SteerTier;
+}
+export interface SteerRule {
+  readonly when?: string | undefined;
+  readonly steer: SteerInput;
+}
+export type SteerForm =
   | {
       readonly nearest: {
         readonly candidates?: number | undefined;
@@ -27,36 +33,32 @@ export type SteerInput =
         readonly of?: readonly string[] | undefined;
       };
     }
-  | { readonly order: readonly (string | readonly string[])[] }
-  | { readonly weights: Readonly<Record<string, number>> }
-  | {
-      readonly rules: readonly { readonly when?: string | undefined; readonly steer: SteerInput }[];
-    };
+  | { readonly order: readonly SteerTier[] }
+  | { readonly weights: Readonly<Record<string, number>> | readonly WeightedSteer[] }
+  | { readonly rules: readonly SteerRule[] }
+  | { readonly policy: string };
+export type SteerInput = "nearest" | "latency" | readonly SteerTier[] | SteerForm;
 
 /** A key that stands for a whole way of steering and is refused. */
 const laterSteer = (key: "cost") =>
   object({ [key]: z.unknown() })
     .superRefine((_, context) => refuse(`services.*.steer.${key}`, context))
     .describe(later(`services.*.steer.${key}`).description ?? "") as z.ZodType as z.ZodType<
-    SteerInput,
-    SteerInput
+    SteerForm,
+    SteerForm
   >;
 
-export const steerSchema: z.ZodType<SteerInput, SteerInput> = z.lazy(() =>
+const ofRegions = z.array(name).min(1).optional().describe("Only these regions.");
+const candidates = z.int().min(1).max(limits.regionsMax).optional();
+
+const formSchema: z.ZodType<SteerForm, SteerForm> = z.lazy(() =>
   z.union([
-    z.enum(["nearest", "latency"], { error: () => `${offeredPrefix}nearest latency` }),
-    z.array(regionTier).min(1).max(limits.regionsMax),
     object({
       nearest: object({
-        candidates: z
-          .int()
-          .min(1)
-          .max(limits.regionsMax)
-          .optional()
-          .describe(
-            "Regions ranked by distance from the client; the rest follow by distance from the first. Default 3.",
-          ),
-        of: z.array(name).min(1).optional().describe("Only these regions."),
+        candidates: candidates.describe(
+          "Regions ranked by distance from the client; the rest follow by distance from the first. Default 3.",
+        ),
+        of: ofRegions,
         bias: z
           .record(name, z.int().min(-99).max(99))
           .optional()
@@ -67,17 +69,22 @@ export const steerSchema: z.ZodType<SteerInput, SteerInput> = z.lazy(() =>
     }),
     object({
       latency: object({
-        candidates: z
-          .int()
-          .min(1)
-          .max(limits.regionsMax)
-          .optional()
-          .describe("As of `nearest`: the ranking that measured round trips rearrange."),
-        of: z.array(name).min(1).optional().describe("Only these regions."),
+        candidates: candidates.describe(
+          "As of `nearest`: the ranking that measured round trips rearrange.",
+        ),
+        of: ofRegions,
       }),
     }),
-    object({ order: z.array(regionTier).min(1).max(limits.regionsMax) }),
-    object({ weights: z.record(name, weight) }),
+    object({ order: z.array(tierSchema).min(1).max(limits.regionsMax) }),
+    object({
+      weights: z.union([
+        z.record(name, weight),
+        z
+          .array(object({ weight, steer: tierSchema }))
+          .min(1)
+          .max(limits.regionsMax),
+      ]),
+    }),
     object({
       rules: z
         .array(
@@ -96,6 +103,19 @@ export const steerSchema: z.ZodType<SteerInput, SteerInput> = z.lazy(() =>
         .min(1)
         .max(limits.rulesPerServiceMax),
     }),
+    object({ policy: name.describe("A name under `policies`.") }),
     laterSteer("cost"),
+  ]),
+);
+
+const tierSchema: z.ZodType<SteerTier, SteerTier> = z.lazy(() =>
+  z.union([name, z.array(name).min(1), formSchema]),
+);
+
+export const steerSchema: z.ZodType<SteerInput, SteerInput> = z.lazy(() =>
+  z.union([
+    z.enum(["nearest", "latency"], { error: () => `${offeredPrefix}nearest latency` }),
+    z.array(tierSchema).min(1).max(limits.regionsMax),
+    formSchema,
   ]),
 );

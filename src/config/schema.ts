@@ -262,7 +262,7 @@ export const serviceSchema = object({
     .array(recordSchema)
     .prefault([])
     .describe("Static records of other types at the service's names."),
-  policy: later("services.*.policy"),
+  policy: name.optional().describe("A name under `policies`, instead of `steer`."),
   canary: object({
     region: name.describe("Region whose pool has the colour."),
     colour: colour.default("canary").describe("Colour that gets the share."),
@@ -363,6 +363,27 @@ const geoSchema = object({
     .describe("An MMDB file of autonomous systems, for `asn` in `when`; its path as `database`'s."),
 });
 
+const perSecond = z.int().min(1).max(1_000_000);
+const rateLimitSchema = object({
+  responsesPerSecond: perSecond
+    .default(500)
+    .describe("Answers with one owner, to one network (/24, /56)."),
+  errorsPerSecond: perSecond
+    .default(100)
+    .describe("Negative answers of one zone, and errors, to one network."),
+  slip: z
+    .int()
+    .min(0)
+    .max(10)
+    .default(2)
+    .describe("Every so manieth limited response is sent empty with TC; 0: all are dropped."),
+  exempt: z
+    .array(cidrOrAddress)
+    .max(limits.dnsRateLimitExemptMax)
+    .prefault(["127.0.0.0/8", "::1"])
+    .describe("Networks that are never limited."),
+});
+
 const listenSchema = object({
   dns: anyNumberOf(socketAddress)
     .prefault(["127.0.0.1:5300"])
@@ -379,6 +400,14 @@ const listenSchema = object({
     .max(limits.dnsGatherMicrosecondsMax)
     .default(limits.dnsGatherMicroseconds)
     .describe("How long a thread under load lets queries gather, to answer several at once."),
+  dnsCookies: z
+    .enum(["off", "on", "required"])
+    .default("on")
+    .describe("DNS cookies. `required`: over UDP, a cookie that is not valid gets BADCOOKIE."),
+  dnsRateLimit: z
+    .union([z.literal("off"), rateLimitSchema])
+    .prefault({})
+    .describe("How many like responses over UDP one network is sent; docs/dns.md."),
   redirect: anyNumberOf(socketAddress).prefault([]).describe("Addresses for the redirect front."),
   metrics: z
     .union([z.literal("off"), socketAddress])
@@ -411,7 +440,10 @@ export const configSchema = object({
   latency: latencySchema
     .optional()
     .describe("How measured round trips are averaged and compared, for `steer: latency`."),
-  policies: later("policies"),
+  policies: z
+    .record(name, steerSchema)
+    .optional()
+    .describe("Ways of steering by name, for `policy`; one may name another."),
   assert: assertionsSchema
     .optional()
     .describe("What must hold whatever fails, proved before a revision is taken; docs/prove.md."),

@@ -8,7 +8,6 @@
 export const unsupported = {
   "regions.*.cost": "Price of a unit of traffic served here, for steering by cost.",
   "regions.*.vote": "Whether vantages in the region count for the quorum on health.",
-  "services.*.policy": "Name of a shared policy instead of the service's own `steer`.",
   "services.*.steer.cost": "Steer to the cheapest region within a bound of latency.",
   "services.*.steer.rules.*.fronts": "Fronts the rule is for.",
   "services.*.steer.rules.*.else": "What a front does that cannot honour the rule.",
@@ -34,7 +33,6 @@ export const unsupported = {
   "listen.proxy": "The proxy front.",
   "listen.xds": "The xDS front.",
   "listen.api": "The HTTP interface for operators.",
-  policies: "Named policies that services refer to.",
   "assert.*=capacity": "Capacity survives the loss of regions.",
   safety: "State rules and rate rules that changes must keep.",
   windows: "Named time windows, for `when` and schedules.",

@@ -391,7 +391,7 @@ function reportEmpty(making: Making, service: RuledService, classes: readonly Cl
   if (rules.length < 2) return;
   const reached = new Set(classes.map(({ rule }) => rule));
   rules.forEach((rule, i) => {
-    if (reached.has(i)) return;
+    if (reached.has(i) || rule.lifted) return;
     const holds = making.places.groupFacts.some((facts) =>
       rule.conditions.every((condition) => condition.matches(facts)),
     );

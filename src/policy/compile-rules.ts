@@ -3,7 +3,8 @@
  * service; equal conditions are read once. The last flat rule has no condition, which the checks of
  * the configuration have seen to.
  */
-import type { SteerInput } from "../config/schema-steer.ts";
+import { inFull, isList } from "../config/expand-policies.ts";
+import type { SteerInput, SteerRule, SteerTier } from "../config/schema-steer.ts";
 import { limits } from "../limits.ts";
 import { steerText } from "./compile-plan.ts";
 import { type Findings, reportError } from "./compile-problems.ts";
@@ -14,8 +15,10 @@ export interface FlatRule {
   readonly conditions: readonly When[];
   /** "" for none; nested ones joined by `&&`. */
   readonly text: string;
-  readonly steer: Exclude<SteerInput, { rules: unknown }>;
+  readonly steer: SteerInput;
   readonly steerText: string;
+  /** One of several made of rules inside another way of steering: nobody may come to it. */
+  readonly lifted: boolean;
   /** Where it is written: of its `when` if it has one. */
   readonly path: string;
 }
@@ -37,6 +40,9 @@ interface Above {
   readonly conditions: readonly When[];
   readonly texts: readonly string[];
   readonly rulePath: string;
+  /** Inside another way of steering; so a rule there stands for several of the list. */
+  readonly nested: boolean;
+  readonly lifted: boolean;
 }
 
 /** undefined: something in it is wrong and has been reported. */
@@ -47,27 +53,83 @@ export function flattenRules(
   const flattening: Flattening = { ...of, rules: [], full: false };
   const before = of.findings.problems.length;
   const path = `${of.servicePath}.steer`;
-  flatten(flattening, steer, { path, conditions: [], texts: [], rulePath: path });
+  const above = { path, conditions: [], texts: [], rulePath: path, nested: false, lifted: false };
+  flatten(flattening, steer, above, (flat, at) => pushRule(flattening, flat, at));
   const errors = of.findings.problems.slice(before).some(({ severity }) => severity === "error");
   return errors ? undefined : flattening.rules;
 }
 
-function flatten(flattening: Flattening, steer: SteerInput, above: Above): void {
-  if (typeof steer === "string" || !("rules" in steer)) {
-    pushRule(flattening, steer, above);
-    return;
-  }
-  steer.rules.forEach((rule, i) => {
+type Emit<T> = (steer: T, above: Above) => void;
+
+/** Hands on every way of steering without rules, the first match first, and what must hold of it. */
+function flatten(
+  flattening: Flattening,
+  steer: SteerInput,
+  above: Above,
+  emit: Emit<SteerInput>,
+): void {
+  if (flattening.full) return;
+  const tiers = (list: readonly SteerTier[], key: string, make: (t: SteerTier[]) => SteerInput) => {
+    const at = { ...above, path: `${above.path}${key}`, nested: true };
+    if (!list.some(isForm)) emit(steer, above);
+    else flattenTiers(flattening, list, at, (whole, inner) => emit(make(whole), inner));
+  };
+  if (typeof steer === "string") emit(steer, above);
+  else if (isList(steer)) tiers(steer, "", (order) => order);
+  else if ("order" in steer) tiers(steer.order, ".order", (order) => ({ order }));
+  else if ("weights" in steer && isList(steer.weights)) {
+    const { weights } = steer;
+    const parts = weights.map((part) => part.steer);
+    tiers(parts, ".weights", (whole) => ({
+      weights: weights.map(({ weight, steer: own }, i) => ({ weight, steer: whole[i] ?? own })),
+    }));
+  } else if ("rules" in steer) flattenRuleList(flattening, steer.rules, above, emit);
+  else emit(steer, above);
+}
+
+function flattenRuleList(
+  flattening: Flattening,
+  rules: readonly SteerRule[],
+  above: Above,
+  emit: Emit<SteerInput>,
+): void {
+  rules.forEach((rule, i) => {
     const path = `${above.path}.rules.${i}`;
     const text = rule.when?.replace(/\s+/g, " ").trim() ?? "";
     const when = text === "" ? undefined : readWhen(flattening, text, `${path}.when`);
-    flatten(flattening, rule.steer, {
+    const inner = {
+      ...above,
       path: `${path}.steer`,
       conditions: when === undefined ? above.conditions : [...above.conditions, when],
       texts: text === "" ? above.texts : [...above.texts, text],
       rulePath: text === "" ? path : `${path}.when`,
-    });
+      lifted: above.lifted || above.nested,
+    };
+    flatten(flattening, rule.steer, inner, emit);
   });
+}
+
+const isForm = (tier: SteerTier): boolean => typeof tier !== "string" && !isList(tier);
+
+/** Rules inside tiers are lifted out: one whole for each way to choose in all of them. */
+function flattenTiers(
+  flattening: Flattening,
+  tiers: readonly SteerTier[],
+  above: Above,
+  emit: Emit<SteerTier[]>,
+): void {
+  const from = (i: number, before: readonly SteerTier[], around: Above): void => {
+    const tier = tiers[i];
+    if (tier === undefined) emit([...before], around);
+    else if (typeof tier === "string" || isList(tier)) from(i + 1, [...before, tier], around);
+    else {
+      const at = { ...around, path: `${above.path}.${i}` };
+      flatten(flattening, tier, at, (flat, inner) => {
+        from(i + 1, [...before, inFull(flat)], { ...inner, path: above.path, nested: true });
+      });
+    }
+  };
+  from(0, [], above);
 }
 
 function pushRule(flattening: Flattening, steer: FlatRule["steer"], above: Above): void {
@@ -89,6 +151,7 @@ function pushRule(flattening: Flattening, steer: FlatRule["steer"], above: Above
     text: above.texts.length > 1 ? above.texts.map((text) => `(${text})`).join(" && ") : only,
     steer,
     steerText: steerText(steer),
+    lifted: above.lifted,
     path: above.rulePath,
   });
 }

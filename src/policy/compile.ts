@@ -143,8 +143,10 @@ function indistinct(
   const sets = new Map<string, ReadonlySet<string>>();
   for (const { draft, rules } of ruled) {
     for (const { steer } of rules) {
-      const of = rankedRegions(draft.config, steer);
-      sets.set([...of].sort().join(), of);
+      for (const of of rankings(steer)) {
+        const set = rankedRegions(draft.config, of, namedRegions(steer));
+        sets.set([...set].sort().join(), set);
+      }
     }
   }
   const found = new Map<string, Problem>();
@@ -157,11 +159,12 @@ function indistinct(
   return [...found.values()];
 }
 
-function rankedRegions(config: ServiceConfig, steer: FlatRule["steer"]): ReadonlySet<string> {
-  const byDistance = steer === "nearest" || (typeof steer === "object" && "nearest" in steer);
-  if (!byDistance) return new Set();
-  const of = steer === "nearest" ? undefined : steer.nearest.of;
-  const names = of ?? Object.keys(config.endpoints);
+function rankedRegions(
+  config: ServiceConfig,
+  of: readonly string[] | undefined,
+  named: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const names = of ?? Object.keys(config.endpoints).filter((name) => !named.has(name));
   return new Set(names.filter((name) => name !== config.standby?.region));
 }
 
@@ -218,9 +221,18 @@ function prefixOf(cidr: string) {
 }
 
 function compileListen({ listen }: Config): Listen {
-  const { dns, dnsWorkers, dnsGatherMicroseconds, redirect, metrics } = listen;
+  const { dnsRateLimit, metrics, ...same } = listen;
+  const { dns, dnsWorkers, dnsGatherMicroseconds, dnsCookies, redirect } = same;
   const page = metrics === "off" ? "" : metrics;
-  return { dns, dnsWorkers, dnsGatherMicroseconds, redirect, metrics: page };
+  return {
+    dns,
+    dnsWorkers,
+    dnsGatherMicroseconds,
+    dnsCookies,
+    dnsRateLimit: dnsRateLimit === "off" ? undefined : dnsRateLimit,
+    redirect,
+    metrics: page,
+  };
 }
 
 function digests(
