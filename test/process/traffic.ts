@@ -1,6 +1,7 @@
 /**
  * Traffic on a running server, and how long it got no answer. A probe asks every few milliseconds
- * on a socket of its own and notes when answers came; dnsperf adds load from outside.
+ * on a socket of its own and notes which of its questions were answered; dnsperf adds load from
+ * outside.
  */
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
@@ -14,29 +15,65 @@ import { parseName } from "../../src/wire/dns-name.ts";
 import { pause, serviceName } from "./server.ts";
 
 export interface Watch {
-  /** The longest time between two answers, in milliseconds, from its start to now. */
-  longestGap(): number;
+  /**
+   * Milliseconds from the first of the longest run of questions without an answer to the first
+   * that got one again, less what this process was late in asking meanwhile.
+   */
+  longestOutage(): number;
   stop(): void;
 }
 
 const askEveryMs = 10;
+/** A later answer is none: a resolver has asked again. */
+const patienceMs = 800;
 
-function watch(ask: (answered: () => void) => void, close: () => void): Watch {
-  let lastAt = performance.now();
-  let longest = 0;
-  const note = (): void => {
-    const now = performance.now();
-    longest = Math.max(longest, now - lastAt);
-    lastAt = now;
+interface Question {
+  readonly at: number;
+  /** When this one is asked beyond when it should have been. */
+  readonly lateMs: number;
+  answered: boolean;
+}
+
+function watch(
+  ask: (number: number, answered: (number: number) => void) => void,
+  close: () => void,
+): Watch {
+  const questions: Question[] = [];
+  const answered = (number: number): void => {
+    const question = questions[number];
+    if (question === undefined) return;
+    if (performance.now() - question.at <= patienceMs) question.answered = true;
   };
-  const timer = setInterval(() => ask(note), askEveryMs);
+  const timer = setInterval(() => {
+    const at = performance.now();
+    const sinceMs = at - (questions.at(-1)?.at ?? at);
+    questions.push({ at, lateMs: Math.max(0, sinceMs - askEveryMs), answered: false });
+    ask(questions.length - 1, answered);
+  }, askEveryMs);
   return {
-    longestGap: () => Math.max(longest, performance.now() - lastAt),
+    longestOutage: () => longestOutage(questions),
     stop() {
       clearInterval(timer);
       close();
     },
   };
+}
+
+function longestOutage(questions: readonly Question[]): number {
+  let longest = 0;
+  let beganAt: number | undefined;
+  let lateMs = 0;
+  for (const question of [...questions, { at: performance.now(), lateMs: 0, answered: true }]) {
+    if (beganAt !== undefined) {
+      lateMs += question.lateMs;
+      if (question.answered) longest = Math.max(longest, question.at - beganAt - lateMs);
+    }
+    if (question.answered) {
+      beganAt = undefined;
+      lateMs = 0;
+    } else beganAt ??= question.at;
+  }
+  return longest;
 }
 
 /** NOERROR with one answer counts; anything else is a gap. */
@@ -52,16 +89,23 @@ export function watchDns(port: number): Watch {
     additionals: [],
   });
   const socket = createSocket("udp4");
-  let answered: () => void = () => undefined;
+  let answered: (number: number) => void = () => undefined;
+  const before = new Map<number, number>();
   socket.on("message", (message) => {
-    if ((message[3] ?? 0) % 16 === 0 && message.readUInt16BE(6) === 1) answered();
+    const number = before.get(message.readUInt16BE(0));
+    if (number === undefined) return;
+    if ((message[3] ?? 0) % 16 === 0 && message.readUInt16BE(6) === 1) answered(number);
   });
   // A closed port is an error of the socket here, and a gap to be measured.
   socket.on("error", () => undefined);
   return watch(
-    (note) => {
+    (number, note) => {
       answered = note;
-      socket.send(query, port, "127.0.0.1", () => undefined);
+      const id = number & 0xffff;
+      before.set(id, number);
+      const asked = Buffer.from(query);
+      asked.writeUInt16BE(id, 0);
+      socket.send(asked, port, "127.0.0.1", () => undefined);
     },
     () => socket.close(),
   );
@@ -76,10 +120,10 @@ export function watchRedirect(port: number): Watch {
     agent: false,
   };
   return watch(
-    (note) => {
+    (number, note) => {
       const request = get(options, (response) => {
         response.resume();
-        if (response.statusCode === 307) note();
+        if (response.statusCode === 307) note(number);
       });
       request.on("error", () => undefined);
     },
