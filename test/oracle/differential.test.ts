@@ -9,8 +9,9 @@ import type { ClassIndex, ServiceIndex } from "../../src/policy/policy.ts";
 import { decide } from "../../src/steer/decide.ts";
 import type { Decision } from "../../src/steer/decision.ts";
 import { reasonCodes } from "../../src/steer/reasons.ts";
-import { type OracleDecision, oracleDecide } from "./decide.ts";
+import { oracleDecide } from "./decide.ts";
 import { randomCase } from "./random-case.ts";
+import type { OracleDecision } from "./scene.ts";
 
 const cases = 100_000;
 

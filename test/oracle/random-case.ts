@@ -16,7 +16,7 @@ import type {
 import { initialWorld } from "../../src/world/initial.ts";
 import { forced, verdict, type World } from "../../src/world/world.ts";
 import { testMonitor } from "../support/steer-fixture.ts";
-import type { Seen } from "./decide.ts";
+import type { Seen } from "./scene.ts";
 
 export interface RandomCase {
   readonly policy: Policy;

@@ -1,7 +1,7 @@
 /** The oracle's reasons: docs/steering.md step 10 alone. Called by decide.ts. */
 import { forced, verdict } from "../../src/world/world.ts";
-import { type Condition, capacityTiers, type Said, type Scene } from "./decide.ts";
 import { isPositive, zero } from "./fraction.ts";
+import { type Condition, capacityTiers, type Said, type Scene } from "./scene.ts";
 import { type Way, ways } from "./ways.ts";
 
 /** Step 10, a row of the table a line. */

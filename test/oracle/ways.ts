@@ -1,4 +1,4 @@
-/** A plan as the oracle reads it: its pools, and the way to each. Called by decide.ts, reasons.ts. */
+/** A plan as the oracle reads it: its pools, and the way to each. Called by the oracle's parts. */
 import type { Plan } from "../../src/policy/policy.ts";
 
 /** Every pool of the plan, with the nodes on the way to it. */
