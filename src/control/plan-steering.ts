@@ -17,6 +17,7 @@ import type {
 import { poolRow, serviceCarry } from "../steer/carry.ts";
 import { decide } from "../steer/decide.ts";
 import type { Decision } from "../steer/decision.ts";
+import { keepText } from "../steer/walks.ts";
 import type { World } from "../world/world.ts";
 
 /** Where no endpoint serves. */
@@ -136,7 +137,8 @@ export class Steering {
   #groupFor(service: Service, index: ServiceIndex): number {
     const settings = Object.entries(service).filter(([key]) => !namingOnly.has(key));
     const carried = serviceCarry(this.policy, this.world, index);
-    const key = `${JSON.stringify(settings)} ${carried.join()}`;
+    const kept = keepText(this.policy, this.world, index);
+    const key = `${JSON.stringify(settings)} ${carried.join()}${kept}`;
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
     const group = this.#groups.size;

@@ -40,7 +40,7 @@ export function formatPlan(plan: Plan, options: PlanTextOptions): string {
     line("plain", `world   ${options.world}`),
   ];
   if (plan.changed) {
-    lines.push(...globalLines(plan), ...regionLines(plan));
+    lines.push(...globalLines(plan), ...regionLines(plan), ...limitLines(plan));
     for (const service of plan.services.slice(0, servicesShown)) {
       lines.push(line("plain", ""), ...serviceLines(plan, service));
     }
@@ -54,8 +54,9 @@ export function formatPlan(plan: Plan, options: PlanTextOptions): string {
 
 function demandText(plan: Plan, source: string): string {
   if (plan.demand.assumed) return "assumed: equal for every country and every service";
-  const total = amountText(plan, plan.demand.before);
-  return `${total} from ${source}, spread over a location by its addresses`;
+  const { declared, before, after } = plan.demand;
+  const total = amountText(plan, Math.max(before, after));
+  return `${total} from ${declared ? "the new configuration" : source}, spread over a location by its addresses`;
 }
 
 export function percent(part: number): string {
@@ -78,7 +79,9 @@ function globalLines(plan: Plan): readonly Line[] {
   const settings = plan.global.map((change) => line("changed", `~ ${settingText(change)}`));
   if (settings.length > 0) return [line("plain", ""), ...settings];
   const silent =
-    plan.services.length === 0 && plan.regions.every(({ change }) => change === "kept");
+    plan.services.length === 0 &&
+    plan.regions.every(({ change }) => change === "kept") &&
+    plan.limits.every((limit) => limit.capacityBefore === limit.capacityAfter);
   if (!silent) return [];
   return [line("plain", ""), line("changed", "~ words that no decision and no answer reads")];
 }
@@ -107,6 +110,40 @@ function regionLines(plan: Plan): readonly Line[] {
     );
   }
   return lines;
+}
+
+function limitLines({ limits }: Plan): readonly Line[] {
+  if (limits.length === 0) return [];
+  const width = Math.max(8, ...limits.map(({ limit }) => limit.length));
+  const head = `  ${"capacity".padEnd(width)}${"before".padStart(28)}${"after".padStart(28)}`;
+  const lines = limits.map((each): Line => {
+    const { limit, unit, capacityBefore, capacityAfter, loadBefore, loadAfter } = each;
+    const before = loadOf(capacityBefore, loadBefore, unit).padStart(28);
+    const after = loadOf(capacityAfter, loadAfter, unit).padStart(28);
+    const mark =
+      capacityBefore === null
+        ? "added"
+        : capacityAfter === null
+          ? "removed"
+          : before === after
+            ? "plain"
+            : "changed";
+    return line(
+      mark,
+      `${mark === "plain" ? " " : marks[mark]} ${limit.padEnd(width)}${before}${after}`,
+    );
+  });
+  return [line("plain", ""), line("heading", head), ...lines];
+}
+
+/** `350 of 500 rps (70.00 %)`. */
+function loadOf(capacity: number | null, load: number | null, unit: string): string {
+  if (capacity === null) return "none";
+  const figure = (amount: number) =>
+    amount >= 100 ? amount.toFixed(0) : Number(amount.toPrecision(3)).toString();
+  if (load === null) return `${figure(capacity)} ${unit}`;
+  const part = capacity === 0 ? "" : ` (${percent(load / capacity)})`;
+  return `${figure(load)} of ${figure(capacity)} ${unit}${part}`;
 }
 
 function serviceLines(plan: Plan, service: ServicePlan): readonly Line[] {

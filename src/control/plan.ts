@@ -9,6 +9,7 @@ import { limits } from "../limits.ts";
 import type { Policy, Service, ServiceIndex } from "../policy/policy.ts";
 import type { World } from "../world/world.ts";
 import type { Demand, DemandUnit } from "./demand.ts";
+import { allocatedSide, declaredRows, LimitLoads, type LimitPlan } from "./plan-capacity.ts";
 import { type FlowSide, type ServiceFlow, serviceFlow, shiftOf } from "./plan-flow.ts";
 import { Places } from "./plan-places.ts";
 import { Repinning } from "./plan-repin.ts";
@@ -85,6 +86,8 @@ export interface Plan {
   readonly demand: {
     readonly assumed: boolean;
     readonly unit: DemandUnit;
+    /** It is what the new configuration declares. */
+    readonly declared: boolean;
     readonly before: number;
     readonly after: number;
   };
@@ -99,6 +102,8 @@ export interface Plan {
   };
   readonly global: readonly SettingChange[];
   readonly regions: readonly RegionPlan[];
+  /** Capacities of either revision, by name. */
+  readonly limits: readonly LimitPlan[];
   /** Those that change, by name. */
   readonly services: readonly ServicePlan[];
   readonly tail: (Tail & { readonly model: string }) | null;
@@ -123,7 +128,9 @@ interface Planning {
   readonly places: Places;
   readonly steering: { readonly before: Steering; readonly after: Steering };
   readonly repinning: Repinning;
+  readonly limitLoads: LimitLoads;
   readonly demand: Demand | undefined;
+  readonly declared: boolean;
   /** Equal for every country, 1 in all. */
   readonly equal: Amounts;
   readonly byService: ReadonlyMap<string, Amounts>;
@@ -136,27 +143,33 @@ type ServiceNames = ReadonlyMap<string, ServiceIndex>;
 
 /** Without `demand`, each country brings each service the same. */
 export function makePlan(
-  before: PlanSide,
-  after: PlanSide,
+  oldSide: PlanSide,
+  newSide: PlanSide,
   options: { readonly demand?: Demand } = {},
 ): PlanResult {
-  const { demand } = options;
-  const places = new Places(before.policy, after.policy);
-  const names = { before: namesOf(before.policy), after: namesOf(after.policy) };
+  const places = new Places(oldSide.policy, newSide.policy);
+  const declared = options.demand === undefined ? declaredRows(newSide.policy, places) : undefined;
+  const demand = options.demand ?? declared;
+  const names = { before: namesOf(oldSide.policy), after: namesOf(newSide.policy) };
   const problems = demand === undefined ? [] : checkDemand(demand, { places, names });
   if (problems.length > 0) return { ok: false, problems };
   const countries = places.keys.filter((key) => /^[A-Z]{2}$/.test(key));
   const sources = countries.length > 0 ? countries : places.keys;
+  const before = allocatedSide(oldSide, demand, places);
+  const after = allocatedSide(newSide, demand, places);
+  const steering = {
+    before: new Steering(before.policy, before.world),
+    after: new Steering(after.policy, after.world),
+  };
   const planning: Planning = {
     before,
     after,
     places,
-    steering: {
-      before: new Steering(before.policy, before.world),
-      after: new Steering(after.policy, after.world),
-    },
+    steering,
     repinning: new Repinning(before, after),
+    limitLoads: new LimitLoads(steering, demand),
     demand,
+    declared: declared !== undefined,
     equal: sources.map((location) => ({ location, amount: 1 / sources.length })),
     byService: groupDemand(demand),
     flows: new Map(),
@@ -218,6 +231,12 @@ function planAll(planning: Planning): Plan {
   let movesLeft: number = limits.planMovesMax;
   for (const name of all) {
     const { plan, flow, weight } = planService(planning, name);
+    for (const side of ["before", "after"] as const) {
+      const service = names[side].get(name);
+      if (service !== undefined) {
+        planning.limitLoads.add(service, { side, pairs: flow.pairs, weight });
+      }
+    }
     addAll(totals.before, flow.before, weight);
     addAll(totals.after, flow.after, weight);
     if (names.before.has(name) && names.after.has(name)) sums.shared += flow.demand * weight;
@@ -245,6 +264,7 @@ function planAll(planning: Planning): Plan {
     demand: {
       assumed: planning.demand === undefined,
       unit: planning.demand?.unit ?? "share",
+      declared: planning.declared,
       before: sumOf(totals.before),
       after: sumOf(totals.after),
     },
@@ -258,6 +278,7 @@ function planAll(planning: Planning): Plan {
     },
     global,
     regions,
+    limits: planning.limitLoads.limits(),
     services,
     tail: tail === undefined ? null : { ...tail, model: tailModel.join(" ") },
   };

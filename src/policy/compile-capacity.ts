@@ -15,6 +15,7 @@ import type {
   Capacity,
   CapacityLimit,
   CapacityService,
+  DeclaredDemand,
   PoolIndex,
   RuleSet,
   ServiceIndex,
@@ -93,6 +94,17 @@ export function compileCapacity(input: CapacityInput): Capacity | undefined {
 
 function limitOf({ name, unit, amount, byHealth, byEndpoint, pools }: Written): CapacityLimit {
   return { name, unit, amount, byHealth, byEndpoint, pools };
+}
+
+export function declaredDemand({ demand }: Config): readonly DeclaredDemand[] | undefined {
+  if (demand === undefined) return undefined;
+  return Object.entries(demand)
+    .sort(byName)
+    .flatMap(([service, rows]) =>
+      Object.entries(rows)
+        .sort(byName)
+        .map(([location, amount]) => ({ service, location, amount })),
+    );
 }
 
 const inThousandths = ({ amount, scaler }: CapacityConfig): number =>

@@ -11,7 +11,7 @@ import type { Geography } from "../geo/geography.ts";
 import { overlay } from "../geo/overlay.ts";
 import { parsePrefix } from "../lib/ip.ts";
 import { sha256 } from "../lib/sha256.ts";
-import { compileCapacity } from "./compile-capacity.ts";
+import { compileCapacity, declaredDemand } from "./compile-capacity.ts";
 import { compilePlaces, compileRuleSets, type RuledService } from "./compile-classes.ts";
 import { checkHosts } from "./compile-hosts.ts";
 import { compileLatency } from "./compile-latency.ts";
@@ -94,6 +94,7 @@ export function compile(
     ruleSets,
     latency: measured?.latency,
     capacity,
+    demand: declaredDemand(config),
     v4: places.v4,
     v6: places.v6,
     locations: places.locations,

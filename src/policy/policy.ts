@@ -274,6 +274,13 @@ export interface CapacityService {
   readonly demand: readonly number[] | undefined;
 }
 
+export interface DeclaredDemand {
+  readonly service: string;
+  /** `DE`, `US-CA`, `AS3320`, `unknown`. */
+  readonly location: string;
+  readonly amount: number;
+}
+
 /** Of services with a pool of limited capacity. */
 export interface Capacity {
   readonly limits: readonly CapacityLimit[];
@@ -299,6 +306,8 @@ export interface Policy {
   readonly latency?: Latency | undefined;
   /** undefined when no capacity is declared. */
   readonly capacity?: Capacity | undefined;
+  /** As declared, for plans; by name of service, then of location. */
+  readonly demand?: readonly DeclaredDemand[] | undefined;
   /** The geography's leaves, split further where a rule names a CIDR. */
   readonly v4: Leaves;
   readonly v6: Leaves;
