@@ -115,6 +115,12 @@ export const limits = {
   dnsRrsetBytesMax: 60_000,
   /** RFC 2181 section 8. */
   dnsRecordTtlSecondsMax: 2_147_483_647,
+  /** Flows of responses told apart, and networks that are never limited. */
+  dnsRateLimitFlows: 65_536,
+  dnsRateLimitExemptMax: 64,
+  /** Secrets of cookies at once, and how often their file is looked at. */
+  dnsCookieSecretsMax: 4,
+  dnsCookieLookMs: 10_000,
   dnsTcpConnectionsMax: 1024,
   dnsTcpConnectionsPerClientMax: 64,
   dnsTcpPendingBytesMax: 256 * 1024,
@@ -323,9 +329,9 @@ export const limits = {
 assert(limits.slots > limits.endpointsPerPoolMax, "every endpoint of a pool can have a slot");
 assert(limits.slots > limits.poolsPerServiceMax, "every pool of a service can have a slot");
 assert(
-  12 + 4 + limits.dnsNameBytesMax + 13 + 11 + 24 + 4 + 2 * limits.dnsIdentityBytesMax <=
+  12 + 4 + limits.dnsNameBytesMax + 13 + 11 + 24 + 28 + 4 + 2 * limits.dnsIdentityBytesMax <=
     limits.dnsPlainUdpPayload,
-  "the longest question, one text, OPT, client subnet and NSID fit the smallest response",
+  "the longest question, a text, OPT, client subnet, cookie and NSID fit the smallest response",
 );
 assert(
   (limits.dnsCnameHopsMax + 1) * 2 * (limits.dnsNameBytesMax + 10) < 0x4000,
@@ -336,6 +342,7 @@ assert(
   limits.dnsWorkerWaitMs + limits.dnsWorkerSilentMs < 200,
   "a hung worker's socket is drained within 200 ms",
 );
+assert(Number.isInteger(Math.log2(limits.dnsRateLimitFlows)), "flows are found by a mask");
 assert(limits.dnsZonesMax <= 0x1_0000, "a zone's index fits 16 bits");
 assert(
   limits.dnsRrsetBytesMax + 3 * limits.dnsNameBytesMax + 1024 <= limits.dnsMessageBytesMax,

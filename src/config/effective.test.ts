@@ -138,7 +138,12 @@ test("effective() names what was not written, and nothing else", () => {
   assert.deepEqual(paths.filter((path) => !path.startsWith("services")).sort(), [
     "geo.database",
     "geo.overrides",
+    "listen.dnsCookies",
     "listen.dnsGatherMicroseconds",
+    "listen.dnsRateLimit.errorsPerSecond",
+    "listen.dnsRateLimit.exempt",
+    "listen.dnsRateLimit.responsesPerSecond",
+    "listen.dnsRateLimit.slip",
     "listen.dnsWorkers",
     "listen.redirect",
     "trustedProxies",

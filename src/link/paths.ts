@@ -20,6 +20,8 @@ export interface StatePaths {
   readonly zoneSerials: string;
   /** Compiled geographies, by digest. */
   readonly geography: string;
+  /** Secrets of DNS cookies. */
+  readonly cookieSecrets: string;
   /** Held by the one server that may use this directory. */
   readonly lock: string;
   /** Sockets: only the user who runs the server may enter. */
@@ -36,6 +38,7 @@ export function statePaths(stateDir: string): StatePaths {
     store: join(stateDir, "store.sqlite"),
     zoneSerials: join(stateDir, "zone-serials.json"),
     geography: join(stateDir, "geography"),
+    cookieSecrets: join(stateDir, "cookie-secrets"),
     lock: join(stateDir, "lock"),
     run: join(stateDir, "run"),
   };

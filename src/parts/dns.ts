@@ -7,6 +7,8 @@ import { availableParallelism } from "node:os";
 import { createDnsServer } from "../fronts/dns/server.ts";
 import { version } from "../lib/version.ts";
 import { limits } from "../limits.ts";
+import { statePaths } from "../link/paths.ts";
+import { followCookieSecrets } from "./cookie-secrets.ts";
 import { startFront } from "./front.ts";
 import { runPart } from "./part.ts";
 
@@ -16,7 +18,7 @@ await runPart("dns", (part) =>
     create: (view) => {
       const { dnsWorkers, dnsGatherMicroseconds } = view.policy.listen;
       const cores = Math.min(availableParallelism(), limits.dnsWorkersMax);
-      return createDnsServer({
+      const server = createDnsServer({
         snapshot: view,
         identity: { version: `rhumb ${version}`, node: part.node },
         registry: part.registry,
@@ -24,6 +26,11 @@ await runPart("dns", (part) =>
         workers: dnsWorkers === "auto" ? cores : dnsWorkers,
         gatherMicroseconds: dnsGatherMicroseconds,
       });
+      followCookieSecrets(statePaths(part.stateDir).cookieSecrets, {
+        ...part,
+        take: (secrets) => server.setSecrets(secrets),
+      });
+      return server;
     },
   }),
 );

@@ -243,6 +243,16 @@ export interface Listen {
   /** Threads of the DNS front for UDP; 0 for none. */
   readonly dnsWorkers: "auto" | number;
   readonly dnsGatherMicroseconds: number;
+  readonly dnsCookies: "off" | "on" | "required";
+  /** Of responses over UDP; undefined for none. */
+  readonly dnsRateLimit:
+    | {
+        readonly responsesPerSecond: number;
+        readonly errorsPerSecond: number;
+        readonly slip: number;
+        readonly exempt: readonly string[];
+      }
+    | undefined;
   readonly redirect: readonly string[];
   /** "" for nowhere. */
   readonly metrics: string;

@@ -31,6 +31,7 @@ export const rcodes = {
   yxDomain: 6,
   notAuth: 9,
   badVers: 16,
+  badCookie: 23,
 } as const;
 
 export const classes = { in: 1, ch: 3, hs: 4, none: 254, any: 255 } as const;
@@ -80,8 +81,14 @@ export const types = {
   caa: 257,
 } as const;
 
-/** EDNS options (RFC 6891, 5001, 7871, 8914). */
-export const ednsOptions = { nsid: 3, clientSubnet: 8, extendedError: 15 } as const;
+/** EDNS options (RFC 6891, 5001, 7871, 7873, 7828, 8914). */
+export const ednsOptions = {
+  nsid: 3,
+  clientSubnet: 8,
+  cookie: 10,
+  tcpKeepalive: 11,
+  extendedError: 15,
+} as const;
 
 /** Extended DNS errors that we send (RFC 8914 section 5.2, RFC 9824 for 30). */
 export const extendedErrors = {

@@ -19,6 +19,7 @@ import { type Front, frontFor, requestOf, snapshotOf, subnetOption } from "../su
 
 const text = `
 version: 1
+listen: {dnsRateLimit: off}
 zone: example.com
 regions:
   eu: {at: FRA, in: EU}

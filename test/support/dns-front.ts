@@ -203,6 +203,11 @@ export function ask(front: Front, question: Ask): Message {
 }
 
 const rcodeNames = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN"];
+const rareRcodes: ReadonlyMap<number, string> = new Map([
+  [9, "NOTAUTH"],
+  [16, "BADVERS"],
+  [23, "BADCOOKIE"],
+]);
 
 /** Of the OPT: extended rcode bits, options. undefined without an OPT. */
 export function optOf(message: Message) {
@@ -216,7 +221,7 @@ export function optOf(message: Message) {
 export function rcodeOf(message: Message): string {
   const opt = optOf(message);
   const rcode = (message.flags & 0xf) | (((opt?.ttl ?? 0) >>> 24) << 4);
-  return rcode === 16 ? "BADVERS" : rcode === 9 ? "NOTAUTH" : (rcodeNames[rcode] ?? String(rcode));
+  return rcodeNames[rcode] ?? rareRcodes.get(rcode) ?? String(rcode);
 }
 
 function formatRecord(record: ResourceRecord): string {

@@ -158,7 +158,15 @@ export function policyOf(sketches: readonly ServiceSketch[]): Policy {
     v6: oneLeaf(4),
     locations: [unknownLocation],
     names: noNames,
-    listen: { dns: [], dnsWorkers: 0, dnsGatherMicroseconds: 0, redirect: [], metrics: "" },
+    listen: {
+      dns: [],
+      dnsWorkers: 0,
+      dnsGatherMicroseconds: 0,
+      dnsCookies: "on",
+      dnsRateLimit: undefined,
+      redirect: [],
+      metrics: "",
+    },
     trustedProxies: [],
   };
 }

@@ -49,6 +49,7 @@ export function createLoop(
     enter: () => undefined,
     leave: () => undefined,
     counters,
+    seconds: () => 1_700_000_000,
     ...of,
   });
   return { loop, counters };

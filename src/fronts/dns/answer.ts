@@ -15,9 +15,11 @@ import {
 } from "../../wire/dns-constants.ts";
 import { answerChaos } from "./chaos.ts";
 import type { AnswerContext } from "./context.ts";
-import { outcomes, rcodeRow, typeRow, wireRow } from "./counters.ts";
+import { cookieModes, cookieState, cookieStates } from "./cookies.ts";
+import { limitings, outcomes, rcodeRow, typeRow, wireRow } from "./counters.ts";
 import { type Exchange, transports } from "./exchange.ts";
 import { extendedErrors } from "./extended-errors.ts";
+import { flowKinds, overRate, verdicts, withinRate } from "./rate-limit.ts";
 import { readQuery, silence } from "./read-query.ts";
 import { resolve } from "./resolve.ts";
 import { startResponse } from "./response.ts";
@@ -33,14 +35,68 @@ export function answer(context: AnswerContext, exchange: Exchange): number {
   context.exchange = exchange;
   context.error = undefined;
   context.negativeTtlMax = dnsRecordTtlSecondsMax;
+  context.flowKind = flowKinds.error;
+  context.flowOwner = 0;
   const found = readQuery(query, exchange.request, exchange.requestLength);
   if (found === silence) {
     counters.silent.add(wireRow(exchange), 1);
     return 0;
   }
+  if (query.cookieBytes > 0) readCookie(context);
   begin(context);
   const rcode = found === 0 ? answerQuestion(context) : found;
+  const verdict = judge(context);
+  if (verdict === verdicts.drop) return 0;
+  if (verdict === verdicts.slip) slip(context);
   return finish(context, rcode);
+}
+
+/** What the cookie is worth; with cookies off, the option is one of those that we do not know. */
+function readCookie({ query, exchange, cookies, clock }: AnswerContext): void {
+  if (cookies.mode === cookieModes.off) return;
+  query.cookie = cookieState(
+    cookies,
+    exchange.request,
+    query.cookieAt,
+    query.cookieBytes,
+    exchange.client,
+    0,
+    exchange.clientFamily,
+    clock[1]!,
+  );
+}
+
+/** Is it known that who asks has the address that he gives? */
+function isKnown({ query, exchange }: AnswerContext): boolean {
+  return exchange.transport === transports.tcp || query.cookie >= cookieStates.stale;
+}
+
+/** rate-limit.ts: whether the response is sent. One that is truncated already may be. */
+function judge(context: AnswerContext): number {
+  const { limiter, exchange, counters, response } = context;
+  if (response.truncated || isKnown(context)) return verdicts.send;
+  const within = withinRate(
+    limiter,
+    exchange.client,
+    0,
+    exchange.clientFamily,
+    context.flowKind,
+    context.flowOwner,
+    context.clock[0]!,
+  );
+  if (within) return verdicts.send;
+  const verdict = overRate(limiter);
+  counters.limited.add(verdict === verdicts.slip ? limitings.slipped : limitings.dropped, 1);
+  return verdict;
+}
+
+/** Nothing but the question, and TC: a true client comes again over TCP. */
+function slip({ query, response, exchange }: AnswerContext): void {
+  const { authoritative } = response;
+  startResponse(response, query.questionEnd);
+  response.authoritative = authoritative;
+  response.truncated = true;
+  response.bytes = exchange.response;
 }
 
 /** Room and question of the response. */
@@ -62,7 +118,12 @@ function sizeAllowed({ query, exchange }: AnswerContext): number {
 }
 
 function answerQuestion(context: AnswerContext): number {
-  const { query, counters } = context;
+  const { query, counters, cookies } = context;
+  // RFC 7873 section 5.4: only a cookie is asked for.
+  if (!query.hasQuestion) return rcodes.noError;
+  if (cookies.mode === cookieModes.required && query.cookieBytes > 0 && !isKnown(context)) {
+    return rcodes.badCookie;
+  }
   counters.questions.add(typeRow(query.qtype), 1);
   if (query.qclass === classes.ch) {
     counters.outcomes.add(outcomes.other, 1);

@@ -6,7 +6,8 @@
 import type { Libc } from "../../lib/libc.ts";
 
 const clockMonotonic = 1;
-const round = 1_000_000_000;
+/** The clock begins again at this. */
+export const beatRound = 1_000_000_000;
 
 export function beatClock(libc: Libc): () => number {
   const { address, memory } = libc.mapMemory(16);
@@ -20,6 +21,6 @@ export function beatClock(libc: Libc): () => number {
 
 /** Microseconds from `beat` to `now`; 0 when the beat is the later one. */
 export function sinceBeat(beat: number, now: number): number {
-  const since = (now - beat + round) % round;
-  return since < round / 2 ? since : 0;
+  const since = (now - beat + beatRound) % beatRound;
+  return since < beatRound / 2 ? since : 0;
 }

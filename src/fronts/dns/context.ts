@@ -3,6 +3,7 @@
  * whole between two messages, so one answer sees one policy, one World and one table.
  */
 import { assert } from "../../errors.ts";
+import type { Entropy } from "../../lib/entropy.ts";
 import { createNameQuery, type NameQuery } from "../../policy/name-lookup.ts";
 import type { NameTable } from "../../policy/name-table.ts";
 import type { Policy, Service } from "../../policy/policy.ts";
@@ -16,12 +17,22 @@ import {
 import { createPicked, type Picked } from "../../steer/pick.ts";
 import type { TableView } from "../../steer/table.ts";
 import type { World } from "../../world/world.ts";
+import { beatRound } from "./beat-clock.ts";
+import { type Cookies, type cookieModes, createCookies, setCookieSecrets } from "./cookies.ts";
 import type { DnsCounters } from "./counters.ts";
 import { type AnswerEndpoint, createEndpointTable, type EndpointTable } from "./endpoint-table.ts";
 import { createExchange, type Exchange, transports } from "./exchange.ts";
 import type { ExtendedError } from "./extended-errors.ts";
 import type { Identity } from "./identity.ts";
 import { createQuery, type Query } from "./query.ts";
+import {
+  createFlowCells,
+  createRateLimiter,
+  flowKinds,
+  type RateLimiter,
+  type RateLimitSettings,
+  setRateLimit,
+} from "./rate-limit.ts";
 import { createResponse, type Response } from "./response.ts";
 import type { SteeredIndex } from "./steered-index.ts";
 
@@ -30,6 +41,13 @@ export interface AnswerPolicy extends Pick<Policy, "digest" | "names" | "v4" | "
   readonly services: readonly AnswerService[];
   readonly ruleSets: readonly ClassColumns[];
   readonly endpoints: readonly AnswerEndpoint[];
+  readonly listen: GuardSettings;
+}
+
+/** What keeps the front from being used against others. */
+export interface GuardSettings {
+  readonly dnsCookies: keyof typeof cookieModes;
+  readonly dnsRateLimit: RateLimitSettings | undefined;
 }
 
 export type AnswerService = Pick<
@@ -68,6 +86,15 @@ export interface AnswerContext {
   error: ExtendedError | undefined;
   /** A steered name that has nothing for this client may have something when it is steered anew. */
   negativeTtlMax: number;
+  /** Microseconds of beat-clock.ts, and seconds of the epoch: set by the sockets, now and then. */
+  readonly clock: Int32Array;
+  readonly cookies: Cookies;
+  /** The newest first. */
+  secrets: readonly Uint8Array[];
+  readonly limiter: RateLimiter;
+  /** What the response is counted as by the limiter: `flowKinds`, and whose records it holds. */
+  flowKind: number;
+  flowOwner: number;
 }
 
 export function createAnswerContext(options: {
@@ -75,6 +102,8 @@ export function createAnswerContext(options: {
   readonly identity: Identity;
   readonly counters: DnsCounters;
   readonly draw32: () => number;
+  /** Shared by threads. */
+  readonly flowCells?: Int32Array;
 }): AnswerContext {
   const { snapshot, identity, counters, draw32 } = options;
   const context: AnswerContext = {
@@ -94,7 +123,14 @@ export function createAnswerContext(options: {
     exchange: createExchange(transports.udp),
     error: undefined,
     negativeTtlMax: 0,
+    clock: new Int32Array(2),
+    cookies: createCookies(),
+    secrets: [],
+    limiter: createRateLimiter(options.flowCells ?? createFlowCells(), draw32()),
+    flowKind: flowKinds.error,
+    flowOwner: 0,
   };
+  setGuard(context);
   setSnapshot(context, snapshot);
   return context;
 }
@@ -104,9 +140,29 @@ export function setSnapshot(context: AnswerContext, snapshot: Snapshot): void {
   const { policy, world, table } = snapshot;
   assert(world.policyDigest === policy.digest, "policy and world belong together");
   assert(table.policyDigest === policy.digest, "policy and table belong together");
-  if (policy !== context.snapshot.policy) context.endpoints = endpointsOf(snapshot);
+  const isNew = policy !== context.snapshot.policy;
+  if (isNew) context.endpoints = endpointsOf(snapshot);
   context.snapshot = snapshot;
   context.names = policy.names;
+  if (isNew) setGuard(context);
+}
+
+/** Server cookies are made with the first of these from now on; the others are still taken. */
+export function setSecrets(context: AnswerContext, secrets: readonly Uint8Array[]): void {
+  context.secrets = secrets;
+  setGuard(context);
+}
+
+/** Sockets without a loop of their own do this before each answer. */
+export function setClock({ clock }: AnswerContext, entropy: Entropy): void {
+  clock[0] = (entropy.monotonic() * 1000) % beatRound;
+  clock[1] = entropy.now() / 1000;
+}
+
+function setGuard({ cookies, limiter, secrets, snapshot }: AnswerContext): void {
+  const { dnsCookies, dnsRateLimit } = snapshot.policy.listen;
+  setCookieSecrets(cookies, dnsCookies, secrets);
+  setRateLimit(limiter, dnsRateLimit);
 }
 
 function endpointsOf({ policy, endpoints }: Snapshot): EndpointTable {

@@ -18,6 +18,7 @@ const rcodeLabels = [
   "NOTAUTH",
   "BADVERS",
   "YXDOMAIN",
+  "BADCOOKIE",
 ] as const;
 const typeLabels = [
   "A",
@@ -52,8 +53,12 @@ export interface DnsCounters {
   readonly outcomes: Counter;
   readonly silent: Counter;
   readonly truncated: Counter;
+  readonly limited: Counter;
   readonly tcpClosed: Counter;
 }
+
+/** What became of responses beyond their rate: rate-limit.ts. */
+export const limitings = { dropped: 0, slipped: 1 } as const;
 
 /** Why a TCP connection was closed from this side. */
 export const tcpClosings = {
@@ -82,6 +87,9 @@ export function createDnsCounters(registry: Registry): DnsCounters {
     truncated: registry.counter("rhumb_dns_truncated_total", "Responses with TC set.", {
       values: wire,
     }),
+    limited: registry.counter("rhumb_dns_rate_limited_total", "Responses over their rate.", {
+      values: { action: Object.keys(limitings) },
+    }),
     tcpClosed: registry.counter("rhumb_dns_tcp_closed_total", "TCP connections closed by us.", {
       values: { reason: Object.keys(tcpClosings) },
     }),
@@ -100,6 +108,7 @@ export function rcodeRow(exchange: Exchange, rcode: number): number {
 function rcodeColumn(rcode: number): number {
   if (rcode <= rcodes.refused) return rcode;
   if (rcode === rcodes.yxDomain) return 8;
+  if (rcode === rcodes.badCookie) return 9;
   return rcode === rcodes.badVers ? 7 : 6;
 }
 

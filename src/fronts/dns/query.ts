@@ -28,6 +28,12 @@ export interface Query {
   dnssecOk: boolean;
   wantsNsid: boolean;
   readonly subnet: ClientSubnet;
+  wantsKeepalive: boolean;
+  /** The data of a COOKIE option; no octets for none. */
+  cookieAt: number;
+  cookieBytes: number;
+  /** `cookieStates`: what it is worth. */
+  cookie: number;
   /** Where a TSIG record stands in the request; 0 for none. */
   tsigAt: number;
   tsigAlgorithmAt: number;
@@ -52,6 +58,10 @@ export function createQuery(): Query {
     dnssecOk: false,
     wantsNsid: false,
     subnet: createClientSubnet(),
+    wantsKeepalive: false,
+    cookieAt: 0,
+    cookieBytes: 0,
+    cookie: 0,
     tsigAt: 0,
     tsigAlgorithmAt: 0,
     tsigAlgorithmBytes: 0,
@@ -71,6 +81,9 @@ export function resetQuery(query: Query): void {
   query.wantsNsid = false;
   query.subnet.present = false;
   query.subnet.scope = 0;
+  query.wantsKeepalive = false;
+  query.cookieBytes = 0;
+  query.cookie = 0;
   query.tsigAt = 0;
   query.steps = 1;
 }

@@ -15,6 +15,7 @@ import {
 } from "../../wire/dns-constants.ts";
 import { nameBytes } from "../../wire/dns-name.ts";
 import { readClientSubnet } from "./client-subnet.ts";
+import { isCookieLength } from "./cookies.ts";
 import { type Query, read16, resetQuery } from "./query.ts";
 import { readTsig } from "./tsig.ts";
 
@@ -29,7 +30,7 @@ export const dnssecOkBit = 0x8000;
  *   shorter than a header             silence: there is nothing to repeat
  *   a response (QR)                   silence: answering one makes a loop of packets
  *   opcode other than QUERY           NOTIMP, before its sections are read by the rules of QUERY
- *   not one question (RFC 9619)       FORMERR
+ *   not one question (RFC 9619)       FORMERR, unless it has none and a cookie
  *   anything cut, or octets left over FORMERR
  *   EDNS version above 0 (RFC 6891)   BADVERS
  *   a signature (RFC 8945)            NOTAUTH: there are no keys here
@@ -42,11 +43,14 @@ export function readQuery(query: Query, bytes: Uint8Array, length: number): numb
   query.opcode = (query.flags & headerFlags.opcodeMask) >> headerFlags.opcodeShift;
   if ((query.flags & headerFlags.qr) !== 0) return silence;
   if (query.opcode !== opcodes.query) return rcodes.notImp;
-  if (read16(bytes, 4) !== 1) return rcodes.formErr;
-  if (!readQuestion(query, bytes, length)) return rcodes.formErr;
+  const questions = read16(bytes, 4);
+  if (questions > 1) return rcodes.formErr;
+  if (questions === 1 && !readQuestion(query, bytes, length)) return rcodes.formErr;
   const rcode = readRecords(query, bytes, length);
   if (rcode !== 0) return rcode;
   if (query.ednsVersion > 0) return rcodes.badVers;
+  // RFC 7873 section 5.4: to ask for a cookie, no question is needed.
+  if (questions === 0 && query.cookieBytes === 0) return rcodes.formErr;
   return query.tsigAt > 0 ? rcodes.notAuth : 0;
 }
 
@@ -130,7 +134,14 @@ function readOpt(query: Query, bytes: Uint8Array, at: number, end: number): bool
     option = dataAt + read16(bytes, option + 2);
     if (option > end) return false;
     if (code === ednsOptions.nsid) query.wantsNsid = true;
-    else if (code === ednsOptions.clientSubnet) {
+    else if (code === ednsOptions.tcpKeepalive) query.wantsKeepalive = true;
+    else if (code === ednsOptions.cookie) {
+      // Of several, the first is meant (RFC 7873 section 5.2).
+      if (query.cookieBytes > 0) continue;
+      if (!isCookieLength(option - dataAt)) return false;
+      query.cookieAt = dataAt;
+      query.cookieBytes = option - dataAt;
+    } else if (code === ednsOptions.clientSubnet) {
       if (!readClientSubnet(query.subnet, bytes, dataAt, option)) return false;
     }
   }

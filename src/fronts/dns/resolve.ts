@@ -19,6 +19,7 @@ import { targetNameAt } from "../../wire/dns-rdata.ts";
 import type { AnswerContext } from "./context.ts";
 import { type Outcome, outcomes } from "./counters.ts";
 import { extendedErrors } from "./extended-errors.ts";
+import { flowKinds } from "./rate-limit.ts";
 import { endRecord, undo, writeBytes, writeName, writeRecordHead, writeRrset } from "./response.ts";
 import { answerSteered, follow, noSteeredData } from "./steered.ts";
 
@@ -82,6 +83,8 @@ function findRrset({ nodes, rrsets }: NameTable, node: number, type: number): nu
 }
 
 function answerNode(context: AnswerContext, node: number): number {
+  context.flowKind = flowKinds.answer;
+  context.flowOwner = node;
   const { query, names, response } = context;
   const { nodes } = names;
   const service = nodes.service[node]!;
@@ -205,6 +208,8 @@ function answerNoData(context: AnswerContext, node: number): number {
 function answerNegative(context: AnswerContext, zoneIndex: number, rcode: number): number {
   const { names, response } = context;
   const zone = names.zones[zoneIndex]!;
+  context.flowKind = flowKinds.negative;
+  context.flowOwner = zoneIndex;
   ownNode(context, zone.apexNode);
   const ttlSeconds = Math.min(zone.negativeTtlSeconds, context.negativeTtlMax);
   const written = writeRrset(response, names, zone.soaRrset, ttlSeconds);
@@ -225,6 +230,8 @@ function ownNode({ names, response }: AnswerContext, node: number): void {
  */
 function refer(context: AnswerContext, cut: number): number {
   const { names, response } = context;
+  context.flowKind = flowKinds.answer;
+  context.flowOwner = cut;
   const rrset = findRrset(names, cut, types.ns);
   ownNode(context, cut);
   const written = writeRrset(response, names, rrset, names.rrsets.ttlSeconds[rrset]!);

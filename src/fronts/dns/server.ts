@@ -8,7 +8,7 @@ import type { Entropy } from "../../lib/entropy.ts";
 import { openLibc } from "../../lib/libc.ts";
 import type { Registry } from "../../lib/telemetry.ts";
 import { limits } from "../../limits.ts";
-import { createAnswerContext, setSnapshot } from "./context.ts";
+import { createAnswerContext, setSecrets, setSnapshot } from "./context.ts";
 import { createDnsCounters, type DnsCounters } from "./counters.ts";
 import { createIdentity, type IdentityOptions } from "./identity.ts";
 import { type ListenAddress, listenProblem, readListenAddress } from "./listen-address.ts";
@@ -33,6 +33,8 @@ export interface DnsServer {
   /** What is listened on, such as `127.0.0.1:5300`, with the ports the system chose. */
   listening(): readonly string[];
   setSnapshot(snapshot: SharedSnapshot): void;
+  /** Of cookies, 16 octets each, the newest first; without any there are no cookies. */
+  setSecrets(secrets: readonly Uint8Array[]): void;
   /** Takes no more messages, answers those that have come whole, closes. */
   stop(): Promise<void>;
 }
@@ -81,7 +83,7 @@ export function createDnsServer(options: DnsServerOptions): DnsServer {
     draw32: () => entropy.draw32(),
   });
   const workers = startWorkers(options, counters);
-  const openUdpAt: OpenUdp = (at) => workers?.open(at) ?? openUdp(at, context);
+  const openUdpAt: OpenUdp = (at) => workers?.open(at) ?? openUdp(at, context, entropy);
   const clients = new TcpClients(context, entropy);
   const open = registry.gauge("rhumb_dns_tcp_connections", "TCP connections open now.");
   registry.collect(() => open.set(0, clients.count));
@@ -105,6 +107,10 @@ export function createDnsServer(options: DnsServerOptions): DnsServer {
     setSnapshot(snapshot) {
       setSnapshot(context, snapshot);
       workers?.publish(snapshot);
+    },
+    setSecrets(secrets) {
+      setSecrets(context, secrets);
+      workers?.setSecrets(secrets);
     },
     async stop() {
       const closing = [...listeners.values()].map(closeListener);

@@ -22,6 +22,8 @@ export const rowFields = {
   seed: 4,
   affinityMask4: 5,
   affinityMask6: 6,
+  /** Of the name table. */
+  node: 7,
   name: 16,
 } as const;
 
@@ -69,6 +71,7 @@ export function createSteeredIndex({ names, services }: Indexed): SteeredIndex {
     loadName(query, names.bytes, nodes.nameOffset[node]!);
     rows[at + rowFields.nameOctets] = query.length;
     rows[at + rowFields.service] = service;
+    rows[at + rowFields.node] = node;
     rows[at + rowFields.ruleSet] = of.ruleSet;
     rows[at + rowFields.byClient] = of.key === "client" ? 1 : 0;
     rows[at + rowFields.seed] = of.seed;

@@ -16,6 +16,7 @@ import type { AnswerContext, AnswerService } from "./context.ts";
 import { outcomes } from "./counters.ts";
 import { endpointKinds } from "./endpoint-table.ts";
 import { type ExtendedError, extendedErrors } from "./extended-errors.ts";
+import { flowKinds } from "./rate-limit.ts";
 import { endRecord, undo, writeBytes, writeName, writeRecordHead } from "./response.ts";
 
 const { dnsAnswerAddressesMax } = limits;
@@ -67,6 +68,8 @@ export function answerSteered(context: AnswerContext, service: ServiceIndex): nu
 function refuseSteered(context: AnswerContext, error: ExtendedError): number {
   context.counters.outcomes.add(outcomes.refused, 1);
   context.error = error;
+  context.flowKind = flowKinds.error;
+  context.flowOwner = 0;
   context.response.authoritative = false;
   return rcodes.servFail;
 }

@@ -25,6 +25,7 @@ export class TcpConnection implements TurnTaker {
   readonly #exchange: Exchange;
   readonly #turns: TcpTurns;
   readonly #monotonic: () => number;
+  readonly #tick: () => void;
   readonly #words: Uint32Array;
   readonly #family: 4 | 6;
   readonly #inbox = new FrameBuffer();
@@ -45,6 +46,8 @@ export class TcpConnection implements TurnTaker {
       readonly exchange: Exchange;
       readonly turns: TcpTurns;
       readonly monotonic: () => number;
+      /** Sets the clock of the context. */
+      readonly tick: () => void;
       readonly family: 4 | 6;
       readonly words: Uint32Array;
     },
@@ -54,6 +57,7 @@ export class TcpConnection implements TurnTaker {
     this.#exchange = options.exchange;
     this.#turns = options.turns;
     this.#monotonic = options.monotonic;
+    this.#tick = options.tick;
     this.#family = options.family;
     this.#words = options.words;
     this.#activeAt = options.monotonic();
@@ -145,6 +149,7 @@ export class TcpConnection implements TurnTaker {
     exchange.requestLength = length;
     exchange.client = this.#words;
     exchange.clientFamily = this.#family;
+    this.#tick();
     const size = answer(this.#context, exchange);
     // What deserves silence on UDP is not worth a connection either.
     if (size === 0) return this.#malformed();

@@ -7,7 +7,7 @@ import type { Entropy, Timer } from "../../lib/entropy.ts";
 import { parseAddress } from "../../lib/ip.ts";
 import { connectionsWithin, openFilesMax } from "../../lib/open-files.ts";
 import { limits } from "../../limits.ts";
-import type { AnswerContext } from "./context.ts";
+import { type AnswerContext, setClock } from "./context.ts";
 import { tcpClosings } from "./counters.ts";
 import { createExchange, type Exchange, transports } from "./exchange.ts";
 import type { ListenAddress } from "./listen-address.ts";
@@ -68,6 +68,7 @@ export class TcpClients {
       exchange: this.#exchange,
       turns: this.#turns,
       monotonic,
+      tick: () => setClock(this.#context, this.#entropy),
       family,
       words,
     });

@@ -38,6 +38,8 @@ export interface UdpLoopOptions {
   readonly beats: Int32Array;
   readonly self: number;
   readonly counters: Float64Array;
+  /** Of the epoch. */
+  readonly seconds: () => number;
   /** Before a wait: the thread reads no shared memory until `enter`. */
   readonly leave: () => void;
   /** After it, before answers. */
@@ -75,6 +77,7 @@ export class UdpLoop {
     this.#halves = new Int16Array(scratch.memory);
     const descriptors = scratch.address;
     this.#clock = beatClock(libc);
+    this.#tick(this.#clock());
     this.#callPoll = (count, timeoutMs) => libc.poll(descriptors, count, timeoutMs);
     // Sleeps of microseconds are meant as such; the default rounds them up by fifty.
     libc.prctl(prTimerSlack, 1);
@@ -141,7 +144,15 @@ export class UdpLoop {
     }
     const now = this.#clock();
     this.#measure(got, now);
+    this.#tick(now);
     Atomics.store(beats, self, now);
+  }
+
+  /** Once a turn, which is often enough for rates and ages. */
+  #tick(now: number): void {
+    const { clock } = this.#options.context;
+    clock[0] = now;
+    clock[1] = this.#options.seconds();
   }
 
   #waitAndAnswer(served: Served): number {

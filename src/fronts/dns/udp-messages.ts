@@ -32,7 +32,13 @@ export interface SocketsMessage {
   readonly neighbours: readonly UdpSocket[];
 }
 
-export type ToWorker = ViewMessage | SocketsMessage | { readonly type: "stop" };
+export interface SecretsMessage {
+  readonly type: "secrets";
+  /** Of cookies, the newest first. */
+  readonly secrets: readonly Uint8Array[];
+}
+
+export type ToWorker = ViewMessage | SocketsMessage | SecretsMessage | { readonly type: "stop" };
 
 export type FromWorker =
   | { readonly type: "took"; readonly id: number }
@@ -54,7 +60,9 @@ export interface WorkerStart extends SharedWords {
   readonly batch: number;
   readonly gatherMicroseconds: number;
   readonly identity: IdentityOptions;
-  /** First state of its draws. */
+  /** Of the rate limiter: shared with the others. */
+  readonly flowCells: Int32Array;
+  /** First state of its draws, then the seed of the limiter: the others' too. */
   readonly chance: readonly number[];
   /** Cells of its registry, and of the loop's own counters. */
   readonly cells: Float64Array;

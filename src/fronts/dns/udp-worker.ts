@@ -5,10 +5,17 @@
  */
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { assert } from "../../errors.ts";
+import { systemEntropy } from "../../lib/entropy.ts";
 import { openLibc } from "../../lib/libc.ts";
 import { TableReader } from "../../steer/shared-table.ts";
 import type { Resolved } from "../../world/world.ts";
-import { type AnswerContext, createAnswerContext, type Snapshot, setSnapshot } from "./context.ts";
+import {
+  type AnswerContext,
+  createAnswerContext,
+  type Snapshot,
+  setSecrets,
+  setSnapshot,
+} from "./context.ts";
 import { createIdentity } from "./identity.ts";
 import { UdpLoop } from "./udp-loop.ts";
 import type {
@@ -22,6 +29,7 @@ import { workerCounters } from "./worker-counters.ts";
 
 const { start, port } = workerData as { readonly start: WorkerStart; readonly port: MessagePort };
 const { self, orders } = start;
+const entropy = systemEntropy();
 const reader = new TableReader(start.control, self);
 /** Of publications that are not in force yet. */
 const waiting: ViewMessage[] = [];
@@ -30,6 +38,7 @@ let policy: ViewMessage["policy"];
 let adopted = 0;
 let heard = 0;
 let stopping = false;
+let secrets: readonly Uint8Array[] = [];
 let sockets: SocketsMessage | undefined;
 let loop: UdpLoop | undefined;
 let context: AnswerContext | undefined;
@@ -48,9 +57,15 @@ function hear(): void {
     if (message === undefined) return;
     if (message.type === "view") waiting.push(message);
     else if (message.type === "stop") stopping = true;
+    else if (message.type === "secrets") takeSecrets(message.secrets);
     else sockets = message;
     takeSockets();
   }
+}
+
+function takeSecrets(newest: readonly Uint8Array[]): void {
+  secrets = newest;
+  if (context !== undefined) setSecrets(context, secrets);
 }
 
 function takeSockets(): void {
@@ -96,7 +111,9 @@ function serve(): void {
     identity: createIdentity(start.identity),
     counters: workerCounters(start.cells),
     draw32: () => start.chance[drawn++] ?? 1,
+    flowCells: start.flowCells,
   });
+  setSecrets(context, secrets);
   const { batch, gatherMicroseconds, beats, loopCells } = start;
   loop = new UdpLoop({
     libc,
@@ -108,6 +125,7 @@ function serve(): void {
     counters: loopCells,
     enter,
     leave: () => reader.leave(),
+    seconds: () => entropy.now() / 1000,
   });
   takeSockets();
   while (!stopping) {

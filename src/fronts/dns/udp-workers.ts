@@ -26,6 +26,7 @@ import type { DnsCounters } from "./counters.ts";
 import { createEndpointTable } from "./endpoint-table.ts";
 import type { IdentityOptions } from "./identity.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import { createFlowCells } from "./rate-limit.ts";
 import { createSteeredIndex } from "./steered-index.ts";
 import type { UdpListener } from "./udp.ts";
 import { loopCounterCount, loopCounters } from "./udp-loop.ts";
@@ -58,6 +59,7 @@ export class UdpWorkers {
   readonly #options: UdpWorkersOptions;
   readonly #words: Pick<WorkerStart, "control" | "beats" | "orders">;
   readonly #publisher: TablePublisher;
+  readonly #flows: { readonly cells: Int32Array; readonly seed: number };
   readonly #threads: readonly Thread[];
   /** By address, a socket for each worker. */
   readonly #addresses = new Set<readonly UdpSocket[]>();
@@ -81,6 +83,7 @@ export class UdpWorkers {
     const loopCells = cells.map(
       () => new Float64Array(new SharedArrayBuffer(loopCounterCount * 8)),
     );
+    this.#flows = { cells: createFlowCells(), seed: options.entropy.draw32() };
     this.#threads = cells.map((own, self) => this.#start(self, own, loopCells[self]!));
     sumWorkerCounters(registry, counters, cells);
     sumLoopCounters(registry, loopCells);
@@ -98,7 +101,8 @@ export class UdpWorkers {
       batch: limits.dnsBatch,
       gatherMicroseconds,
       identity,
-      chance: Array.from({ length: 4 }, () => entropy.draw32()),
+      chance: [...Array.from({ length: 4 }, () => entropy.draw32()), this.#flows.seed],
+      flowCells: this.#flows.cells,
       cells,
       loopCells,
     };
@@ -131,6 +135,13 @@ export class UdpWorkers {
   #send(self: number, message: ToWorker): void {
     this.#threads[self]!.port.postMessage(message);
     Atomics.add(this.#words.orders, self, 1);
+  }
+
+  /** Of cookies, for every worker. */
+  setSecrets(secrets: readonly Uint8Array[]): void {
+    for (let self = 0; self < this.#threads.length; self++) {
+      this.#send(self, { type: "secrets", secrets });
+    }
   }
 
   /** In force for each worker from its next batch on. */
@@ -237,7 +248,8 @@ export class UdpWorkers {
 
 /** What workers read of a policy: columns in shared memory, and a small object a service. */
 function sharedPolicy({ policy, endpoints }: SharedSnapshot): NonNullable<ViewMessage["policy"]> {
-  const { digest, names, v4, v6 } = policy;
+  const { digest, names, v4, v6, listen } = policy;
+  const { dnsCookies, dnsRateLimit } = listen;
   const services = policy.services.map(
     ({ ruleSet, withoutEcs, answers, key, seed, affinityMask4, affinityMask6 }) => {
       return { ruleSet, withoutEcs, answers, key, seed, affinityMask4, affinityMask6 };
@@ -251,7 +263,7 @@ function sharedPolicy({ policy, endpoints }: SharedSnapshot): NonNullable<ViewMe
   );
   const shared = shareArrays({ names, v4, v6, ruleSets });
   return {
-    policy: { digest, ...shared, services, endpoints: [] },
+    policy: { digest, ...shared, services, endpoints: [], listen: { dnsCookies, dnsRateLimit } },
     endpoints: endpoints ?? createEndpointTable(policy.endpoints),
     steered: createSteeredIndex(policy),
   };

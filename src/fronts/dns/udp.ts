@@ -4,10 +4,11 @@
  * many may wait is bounded, and what is beyond is dropped, as UDP allows.
  */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import type { Entropy } from "../../lib/entropy.ts";
 import { parseAddress } from "../../lib/ip.ts";
 import { limits } from "../../limits.ts";
 import { answer } from "./answer.ts";
-import type { AnswerContext } from "./context.ts";
+import { type AnswerContext, setClock } from "./context.ts";
 import { createExchange, transports } from "./exchange.ts";
 import type { ListenAddress } from "./listen-address.ts";
 
@@ -29,6 +30,7 @@ function sameAddress(
 export async function openUdp(
   at: ListenAddress,
   context: AnswerContext,
+  entropy: Entropy,
 ): Promise<UdpListener | { readonly code: string }> {
   const socket = createSocket({
     type: at.family === 4 ? "udp4" : "udp6",
@@ -49,14 +51,14 @@ export async function openUdp(
   }
   // Errors of sending come to its callback; what is left here is nothing to end for.
   socket.on("error", () => undefined);
-  serve(socket, context);
+  serve(socket, context, entropy);
   return {
     port: socket.address().port,
     close: () => new Promise((resolve) => socket.close(() => resolve())),
   };
 }
 
-function serve(socket: Socket, context: AnswerContext): void {
+function serve(socket: Socket, context: AnswerContext, entropy: Entropy): void {
   const exchange = createExchange(transports.udp);
   let waiting = 0;
   const sent = (): void => {
@@ -73,6 +75,7 @@ function serve(socket: Socket, context: AnswerContext): void {
     exchange.requestLength = Math.min(message.length, limits.dnsRequestBytesMax);
     exchange.client = address.words;
     exchange.clientFamily = address.family;
+    setClock(context, entropy);
     const length = answer(context, exchange);
     if (length === 0) return;
     const response = Buffer.allocUnsafe(length);

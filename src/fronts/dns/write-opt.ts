@@ -5,20 +5,25 @@
 import { limits } from "../../limits.ts";
 import { ednsOptions, types } from "../../wire/dns-constants.ts";
 import type { AnswerContext } from "./context.ts";
+import { cookieBytes, cookieStates, writeCookie } from "./cookies.ts";
+import { transports } from "./exchange.ts";
 import { dnssecOkBit } from "./read-query.ts";
 import { type Response, write16, writeBytes } from "./response.ts";
 
-const { dnsUdpPayload } = limits;
+const { dnsUdpPayload, dnsTcpIdleMs } = limits;
 
 /** Root, type, class, TTL, length. */
 const optBytes = 11;
 
 /** Octets that the response keeps free for its OPT, without an extended error. */
-export function optReserve({ query, identity }: AnswerContext): number {
+export function optReserve(context: AnswerContext): number {
+  const { query, identity } = context;
   if (!query.hasOpt) return 0;
   const subnet = query.subnet.present ? 4 + query.subnet.dataLength : 0;
   const nsid = query.wantsNsid && identity.nsid.length > 0 ? 4 + identity.nsid.length : 0;
-  return optBytes + subnet + nsid;
+  const cookie = context.query.cookie !== cookieStates.none ? 4 + cookieBytes : 0;
+  const keepalive = keepsAlive(context) ? 6 : 0;
+  return optBytes + subnet + nsid + cookie + keepalive;
 }
 
 /**
@@ -44,6 +49,12 @@ export function writeOpt(context: AnswerContext, rcode: number): void {
     writeOption(response, ednsOptions.nsid, identity.nsid);
   }
   if (query.subnet.present) writeSubnet(context);
+  if (query.cookie !== cookieStates.none) writeCookieOption(context);
+  if (keepsAlive(context)) {
+    write16(response, ednsOptions.tcpKeepalive);
+    write16(response, 2);
+    write16(response, dnsTcpIdleMs / 100);
+  }
   if (error !== undefined && response.at + 4 + error.data.length <= response.size) {
     writeOption(response, ednsOptions.extendedError, error.data);
   }
@@ -57,6 +68,29 @@ function writeOption(response: Response, code: number, data: Uint8Array): void {
   write16(response, code);
   write16(response, data.length);
   writeBytes(response, data, 0, data.length);
+}
+
+/** RFC 7828: over TCP only, to who asks; in tenths of a second. */
+function keepsAlive({ query, exchange }: AnswerContext): boolean {
+  return query.wantsKeepalive && exchange.transport === transports.tcp;
+}
+
+function writeCookieOption({ query, response, exchange, cookies, clock }: AnswerContext): void {
+  write16(response, ednsOptions.cookie);
+  write16(response, cookieBytes);
+  writeCookie(
+    cookies,
+    response.bytes,
+    response.at,
+    exchange.request,
+    query.cookieAt,
+    query.cookie,
+    exchange.client,
+    0,
+    exchange.clientFamily,
+    clock[1]!,
+  );
+  response.at += cookieBytes;
 }
 
 /** Family, source and address as they came, the scope our own (RFC 7871 section 7.2.1). */
