@@ -13,6 +13,10 @@ export const debianPackages = {
   // The rivals of the DNS benchmark: gdnsd, and Knot with its geography module.
   gdnsd: "gdnsd knot-module-geoip",
   drill: "ldnsutils",
+  "ldns-read-zone": "ldnsutils",
+  // Judges of zone files and of the answers from them.
+  "named-checkzone": "bind9-utils",
+  nsd: "nsd",
   dnsperf: "dnsperf",
   haproxy: "haproxy",
   nft: "nftables",

@@ -50,6 +50,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./simulate.ts")).command,
   },
   {
+    name: "zone",
+    summary: "check a zone file, or print a zone of a configuration",
+    load: async () => (await import("./zone.ts")).command,
+  },
+  {
     name: "world",
     summary: "print what a running server believes, with ages",
     load: async () => (await import("./world.ts")).command,

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
-import { dirname, relative, resolve, sep } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { Place, Problem, ProblemCode } from "../errors.ts";
 import { sha256 } from "../lib/sha256.ts";
 import { limits } from "../limits.ts";
@@ -66,10 +66,12 @@ export function readZones(
   for (const [apex, zone] of Object.entries(config.zones ?? {})) {
     if (zone.file === undefined) continue;
     const file = resolve(folder, zone.file);
+    // As the configuration's own files are shown.
+    const shown = isAbsolute(zone.file) ? zone.file : join(folder, zone.file);
     const key = `${apex}\0${file}`;
     used.add(key);
     const kept = cache.get(key);
-    const read = kept !== undefined && isUnchanged(kept) ? kept : parseZone(file, apex);
+    const read = kept !== undefined && isUnchanged(kept) ? kept : parseZone(file, apex, shown);
     cache.set(key, read);
     const path = `zones.${apex}.file`;
     const { data } = read.zone;
@@ -86,9 +88,13 @@ export function readZones(
   return { ok, zones, problems, files: [...files] };
 }
 
-/** One zone from its file. */
-export function readZone(file: string, apex: string): ReadZone {
-  return parseZone(file, apex).zone;
+/** One zone from its file, which problems call `shownAs`. */
+export function readZone(
+  file: string,
+  apex: string,
+  { shownAs }: { readonly shownAs: string },
+): ReadZone {
+  return parseZone(file, apex, shownAs).zone;
 }
 
 function isUnchanged({ held }: Kept): boolean {
@@ -101,19 +107,17 @@ function isUnchanged({ held }: Kept): boolean {
 
 const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-function parseZone(file: string, apex: string): Kept {
+function parseZone(file: string, apex: string, shownAs: string): Kept {
   const held = new Map<string, string>();
   const problems: Problem[] = [];
   const failed = (message: string, code: ProblemCode = "file.unreadable"): Kept => {
-    const hint = "check the path and its permissions";
-    const place: Place = { file, line: 1, column: 1 };
     problems.push({
       code,
       severity: "error",
       path: "",
-      message: `${file} ${message}`,
-      hint,
-      place,
+      message: `${shownAs} ${message}`,
+      hint: "check the path and its permissions",
+      place: { file: shownAs, line: 1, column: 1 },
     });
     return { held, zone: { data: undefined, problems, files: [...held.keys()] } };
   };
@@ -132,13 +136,14 @@ function parseZone(file: string, apex: string): Kept {
   if (!origin.ok)
     return failed(`is of a zone whose name holds ${origin.message}`, "config.invalid");
   const zoneFile = parseZoneFile(text.value, {
-    file,
+    file: shownAs,
     origin: origin.value,
     include: (path) => {
       const target = insideOf(dirname(file), path);
       if (!target.ok) return target;
       const included = read(target.value);
-      return included.ok ? parsed({ file: target.value, text: included.value }) : included;
+      const shown = join(dirname(shownAs), path);
+      return included.ok ? parsed({ file: shown, text: included.value }) : included;
     },
   });
   for (const { severity, message, hint, at } of zoneFile.problems) {
@@ -150,7 +155,7 @@ function parseZone(file: string, apex: string): Kept {
   }
   const { records } = zoneFile;
   const contents = zoneContents(origin.value, records);
-  const digestProblem = checkZonemd(verifyZonemd(contents), file);
+  const digestProblem = checkZonemd(verifyZonemd(contents), shownAs);
   if (digestProblem !== undefined) problems.push(digestProblem);
   const wrong = digestProblem?.severity === "error";
   const serial = soaOf(contents)?.serial ?? 0;

@@ -205,7 +205,12 @@ function checkCnameLoop(draft: Draft, node: DraftNode, rrset: DraftRrset): void 
     if (next === undefined) return;
     if (next === node) {
       const message = `the CNAME of ${formatName(node.name)} leads back to itself`;
-      report(draft, rrset.written, { code: "config.conflict", message, hint: "break the circle" });
+      report(draft, rrset.written, {
+        code: "config.conflict",
+        severity: rrset.isData ? "warning" : "error",
+        message,
+        hint: "break the circle",
+      });
       return;
     }
     if (visited.has(next)) return;

@@ -156,7 +156,13 @@ function readName(parser: Parser, token: Token): Uint8Array | undefined {
 function readTtl(parser: Parser, token: Token): number | undefined {
   const seconds = parsePeriod(token.text);
   if (seconds !== undefined && seconds <= limits.dnsRecordTtlSecondsMax) return seconds;
-  const hint = "write seconds, or units such as 1h30m; at most 2147483647 s (RFC 2181 section 8)";
+  if (seconds !== undefined) {
+    const message = `a TTL of ${seconds} s, which counts as 0`;
+    const hint = "a TTL is at most 2147483647 s (RFC 2181 section 8)";
+    reportAt(parser, token, message, { hint, severity: "warning" });
+    return 0;
+  }
+  const hint = "write seconds, or units such as 1h30m";
   reportAt(parser, token, `${JSON.stringify(token.text)} is no TTL`, { hint });
   return undefined;
 }
