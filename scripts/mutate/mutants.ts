@@ -28,6 +28,7 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     "src/world/health-search.test.ts",
     "src/world/check-value.test.ts",
     "src/world/checks.test.ts",
+    "src/world/dependencies.test.ts",
   ],
 };
 
@@ -247,5 +248,23 @@ export const mutants: readonly Mutant[] = [
     was: "(verdicts[part] === verdict.unknown ? kept[part]! : verdicts[part]!) as Verdict;",
     becomes: "verdicts[part]! as Verdict;",
     claim: "a standby is withdrawn because its requirement is silent",
+  },
+  {
+    file: carry,
+    was: "if (columns.blocked[endpoint] === 1) return conditions.down;",
+    becomes: "",
+    claim: "a pool serves whose dependency is down",
+  },
+  {
+    file: "src/world/dependencies.ts",
+    was: "anywhere ? serving.size > 0 : serving.has(pool.region),",
+    becomes: "anywhere || serving.has(pool.region),",
+    claim: "a dependency anywhere is never missed",
+  },
+  {
+    file: "src/world/dependencies.ts",
+    was: "if (endpoints.blocked[row] === 1) return false;",
+    becomes: "",
+    claim: "a blocked service does not block those that need it",
   },
 ];

@@ -7,6 +7,7 @@ import { assert, type Place, type Problem } from "../errors.ts";
 import type { Checks, ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts";
 import { checkAssertions } from "./checks-assert.ts";
 import { checkColours } from "./checks-colours.ts";
+import { checkDependencies } from "./checks-dependencies.ts";
 import { checkGeo, checkSizes } from "./checks-geo.ts";
 import { checkHealth } from "./checks-health.ts";
 import { checkPolicies } from "./checks-policies.ts";
@@ -181,6 +182,7 @@ function checkAll(checks: Checks): readonly ServiceChecks[] {
     checkHealth(service);
   }
   checkNames(services);
+  checkDependencies(services);
   checkRedirects(services);
   return services;
 }

@@ -173,6 +173,17 @@ const fixedAnswer = object({
     .describe("Never probed, in no plan."),
 });
 
+const dependencySchema = z.union([
+  name.transform((service) => ({ service, in: "region" as const })),
+  object({
+    service: name.describe("The service this one needs."),
+    in: z
+      .enum(["region", "anywhere"])
+      .default("region")
+      .describe("`region`: it must be able to serve in the same region. `anywhere`: in any."),
+  }),
+]);
+
 export const serviceSchema = object({
   names: oneOrMore(ownerName)
     .optional()
@@ -296,7 +307,9 @@ export const serviceSchema = object({
   target: percent
     .optional()
     .describe("Part of a capacity that fills before the next tier is asked. Default 70%."),
-  dependencies: later("services.*.dependencies"),
+  dependencies: oneOrMore(dependencySchema)
+    .optional()
+    .describe("Services that must be able to serve for this one to: a name, or `{service, in}`."),
   schedule: later("services.*.schedule"),
   fronts: later("services.*.fronts"),
   proxy: later("services.*.proxy"),

@@ -18,7 +18,6 @@ export const unsupported = {
   "services.*.failback.resume=manual": "Return to a recovered pool only when told to.",
   "services.*.key=cookie": "Clients of the proxy keep their endpoint by a cookie.",
   "services.*.key=header": "Clients of the proxy keep their endpoint by a header.",
-  "services.*.dependencies": "Services that must be up in a region for this one to be.",
   "services.*.schedule": "Planned shifts of traffic.",
   "services.*.fronts": "Fronts that serve this service.",
   "services.*.proxy": "How the proxy front serves it: ports, TLS, retries.",

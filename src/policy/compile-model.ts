@@ -68,8 +68,9 @@ export function compileModel(config: Config, findings: Findings): Model {
     book: new MonitorBook(),
   };
   const services = Object.entries(config.services).sort(byName);
+  const indices = new Map(services.map(([name], index) => [name, index as ServiceIndex]));
   const drafts = services.map(([name, service], index) =>
-    compileService(building, { name, config: service, index: index as ServiceIndex }),
+    compileService(building, { name, config: service, index: index as ServiceIndex, indices }),
   );
   const { pools, endpoints, book } = building;
   return { regions, drafts, pools, endpoints, monitors: book.monitors };
@@ -102,6 +103,7 @@ interface ServiceAt {
   readonly name: string;
   readonly config: ServiceConfig;
   readonly index: ServiceIndex;
+  readonly indices: ReadonlyMap<string, ServiceIndex>;
 }
 
 function compileService(building: Building, at: ServiceAt): ServiceDraft {
@@ -147,6 +149,7 @@ function compileService(building: Building, at: ServiceAt): ServiceDraft {
       health: healthOf(config),
       fallback: typeof config.fallback === "string" ? config.fallback : "fixed",
       fixedPool,
+      ...dependenciesOf(at),
       key: config.key,
       seed: xxh32(group, 0, group.length, 0),
       affinityMask4: 24,
@@ -177,6 +180,17 @@ function healthOf({
     spill: spill === "health",
     locality: locality === "health",
   };
+}
+
+/** Nothing where there are none, as in most policies. */
+function dependenciesOf({ config, indices }: ServiceAt): Pick<Service, "dependencies"> {
+  if (config.dependencies === undefined) return {};
+  const dependencies = config.dependencies.map((each) => {
+    const service = indices.get(each.service);
+    assert(service !== undefined, "references are checked before compile");
+    return { service, anywhere: each.in === "anywhere" };
+  });
+  return { dependencies };
 }
 
 /** Where the pool of the service's checks will stand. */

@@ -118,6 +118,11 @@ export interface HealthSteering {
   readonly locality: boolean;
 }
 
+export interface Dependency {
+  readonly service: ServiceIndex;
+  readonly anywhere: boolean;
+}
+
 export interface Service {
   readonly name: string;
   readonly ruleSet: RuleSetIndex;
@@ -126,6 +131,8 @@ export interface Service {
   /** undefined when a pool is whole while its minimum is up. */
   readonly health?: HealthSteering | undefined;
   readonly fallback: Fallback;
+  /** Services that must be able to serve, in a pool's region or anywhere, for it to count. */
+  readonly dependencies?: readonly Dependency[];
   /** Ordinal of the fixed pool, or -1. */
   readonly fixedPool: PoolOrdinal | -1;
   readonly key: "query" | "client";

@@ -94,6 +94,11 @@ function printService(policy: Policy, service: Service, index: number): readonly
     const words = [spill ? "spills, " : "", locality ? "weighs localities, " : ""].join("");
     lines.push(`    health ${words}overprovisioning ${overprovisioningPercent / 100}`);
   }
+  for (const { service: on, anywhere } of service.dependencies ?? []) {
+    lines.push(
+      `    needs ${policy.services[on]?.name ?? ""} ${anywhere ? "anywhere" : "in the region"}`,
+    );
+  }
   if (service.withoutEcs !== "resolver") {
     lines.push(`    without the client's address on DNS: ${service.withoutEcs}`);
   }

@@ -134,10 +134,15 @@ class Prover {
     const violated: Member[] = [];
     const outcomes = new Map<string, Found["outcome"]>();
     let undecided = 0;
+    const needy = new Set<ServiceIndex>();
     for (const member of this.#members()) {
       const alike = `${this.#serviceKey(member.service)} ${member.classIndex}`;
-      const outcome = outcomes.get(alike) ?? this.#find(member.service, member.classIndex).outcome;
+      let outcome = outcomes.get(alike) ?? this.#find(member.service, member.classIndex).outcome;
       outcomes.set(alike, outcome);
+      if (outcome === "holds" && this.#mayBeBlocked(member.service)) {
+        outcome = "undecided";
+        needy.add(member.service);
+      }
       if (outcome === "violated") violated.push(member);
       if (outcome === "undecided") undecided++;
     }
@@ -152,11 +157,31 @@ class Prover {
       return this.#made("violated", detail, bad);
     }
     if (undecided === 0) return this.#made("proved", this.#detail());
-    const why =
-      this.#decisions >= this.#decisionsMax
+    const [first] = needy;
+    const blocked = first === undefined ? "" : this.#policy.services[first]?.name;
+    const why = blocked
+      ? `${blocked} depends on a service anywhere, which the regions that are up may not have`
+      : this.#decisions >= this.#decisionsMax
         ? `${this.#decisions} decisions were not enough`
         : "the bounds on returning pools are too wide";
     return this.#made("undecided", joined(why, this.#detail()));
+  }
+
+  /**
+   * A region that is up is taken to serve all its services, so a dependency in the region is met
+   * there; one that may be met from anywhere may be lost with other regions.
+   */
+  #mayBeBlocked(service: ServiceIndex): boolean {
+    const { kind } = this.#claim();
+    if (kind !== "answer-regions" && kind !== "serve") return false;
+    const found = new Set([service]);
+    for (const each of found) {
+      for (const on of this.#policy.services[each]?.dependencies ?? []) {
+        if (on.anywhere) return true;
+        found.add(on.service);
+      }
+    }
+    return false;
   }
 
   #claim(): Claim {

@@ -61,6 +61,7 @@ export function carriedAll(cell: number): number {
  * |--------------------|----------------------|--------------|-----------|
  * | force-down, drain  | any                  | any          | out       |
  * | force-up           | any                  | any          | up        |
+ * | none               | any, and blocked     | any          | down      |
  * | none               | any, and quarantined | any          | unknown   |
  * | none               | disabled             | any          | up        |
  * | none               | up                   | > 0          | up        |
@@ -73,6 +74,7 @@ export function condition(world: World, endpoint: EndpointIndex): Condition {
   const word = columns.forced[endpoint];
   if (word === forced.down || word === forced.drain) return conditions.out;
   if (word === forced.up) return conditions.up;
+  if (columns.blocked[endpoint] === 1) return conditions.down;
   if (columns.quarantined[endpoint] === 1) return conditions.unknown;
   switch (columns.verdict[endpoint]) {
     case verdict.disabled:

@@ -193,13 +193,16 @@ function poolReasons(
   const { pool, index } = at;
   let usable = 0;
   let serving = 0;
+  let blocked = false;
   for (let k = 0; k < pool.endpointCount; k++) {
     const endpoint = (pool.firstEndpoint + k) as EndpointIndex;
     if (at.withShare.has(endpoint)) serving++;
     if (policy.endpoints[endpoint]?.weight === 0) continue;
     const is = condition(world, endpoint);
     if (is === conditions.up || is === conditions.unknown) usable++;
+    if (isBlocked(world, endpoint)) blocked = true;
   }
+  if (blocked) found.push({ code: "dependency.down", kind: 1, index, detail: "" });
   if (usable > 0 && usable < pool.minimum) {
     const detail = `${usable} of ${pool.minimum}`;
     found.push({ code: "health.minimum", kind: 1, index, detail });
@@ -207,6 +210,10 @@ function poolReasons(
   if (at.share > 0 && (serving > 1 || at.shared)) {
     found.push({ code: "weight.share", kind: 1, index, detail: "" });
   }
+}
+
+function isBlocked({ endpoints }: World, row: number): boolean {
+  return endpoints.blocked[row] === 1 && endpoints.forced[row] === forced.none;
 }
 
 function endpointReasons(
@@ -230,7 +237,8 @@ function endpointReasons(
   if (columns.frozen[index] === 1) add("override.freeze");
   switch (condition(world, index)) {
     case conditions.down:
-      return void add("health.down");
+      if (columns.blocked[index] === 0) add("health.down");
+      return;
     case conditions.unknown:
       if (columns.quarantined[index] === 1) add("health.quarantined");
       if (at.share) add("health.unknown-used");

@@ -17,6 +17,7 @@ export const reasonCodes = {
   "health.unknown-unused": "Not known to be up, and others serve.",
   "health.unknown-used": "Not known to be up, and used because nothing in its tier is.",
   "health.quarantined": "Probing the endpoint crashed the prober; its health is not known.",
+  "dependency.down": "A service that this one depends on cannot serve, so the pool counts as down.",
   "health.minimum": "Fewer endpoints of the pool are usable than its minimum.",
   "standby.inactive": "A manual standby that nobody has activated.",
   "standby.unmet": "A standby whose required check does not pass.",

@@ -7,6 +7,7 @@ import { assert } from "../errors.ts";
 import type { Policy } from "../policy/policy.ts";
 import { isMonitored } from "../policy/pool-kinds.ts";
 import { type Column, endpointColumns } from "./columns.ts";
+import { blockAll } from "./dependencies.ts";
 import { Draft } from "./draft.ts";
 import { factsOf } from "./facts.ts";
 import { followAll } from "./health.ts";
@@ -58,6 +59,7 @@ export function carry(oldPolicy: Policy, oldWorld: World, newPolicy: Policy, now
   for (let service = 0; service < newPolicy.services.length; service++) {
     recountUsable(draft, service);
   }
+  blockAll(draft);
   refreshTtls(draft, { all: true });
   return draft.world({ nextAt: 0, published: true });
 }

@@ -63,6 +63,7 @@ export const endpointColumns = {
   verdict: column("u8", { max: verdict.disabled, decides: true }),
   forced: column("u8", { max: forced.drain, decides: true }),
   frozen: column("u8", { max: 1, decides: true }),
+  blocked: column("u8", { max: 1, decides: true }),
   availability: column("u16", {
     initial: limits.availabilityFull,
     max: limits.availabilityFull,

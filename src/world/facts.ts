@@ -22,6 +22,8 @@ export interface Facts {
   readonly gated: Uint8Array;
   /** 1: a part of checks, and no endpoint anybody is steered to. */
   readonly part: Uint8Array;
+  /** By service: those that depend on it, ascending. */
+  readonly dependents: readonly (readonly number[])[];
   /** By row of a part: whose checks it is in. */
   readonly followers: ReadonlyMap<number, Followers>;
   readonly serviceOfPool: Uint32Array;
@@ -67,6 +69,7 @@ function makeFacts(policy: Policy): Facts {
     serviceOfEndpoint: new Uint32Array(count),
     gated: Uint8Array.from(policy.pools, (pool) => (isGated(pool) ? 1 : 0)),
     part: new Uint8Array(count),
+    dependents: dependentsOf(policy),
     followers: followersByPart(policy),
     serviceOfPool: Uint32Array.from(policy.pools, (pool) => pool.service),
     firstEndpoint: new Uint32Array(policy.services.length + 1),
@@ -118,6 +121,14 @@ function fillPool(
     fillEndpoint(policy, facts, { index, takesPart });
   }
   return end;
+}
+
+function dependentsOf(policy: Policy): readonly (readonly number[])[] {
+  const found = policy.services.map((): number[] => []);
+  policy.services.forEach(({ dependencies = [] }, dependent) => {
+    for (const { service } of dependencies) found[service]!.push(dependent);
+  });
+  return found;
 }
 
 function followersByPart(policy: Policy): ReadonlyMap<number, Followers> {

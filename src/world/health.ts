@@ -23,11 +23,12 @@
 import { limits } from "../limits.ts";
 import type { CheckPlan, EndpointIndex } from "../policy/policy.ts";
 import { checkValue } from "./check-value.ts";
+import { noteCondition, noteServing } from "./dependencies.ts";
 import type { Draft } from "./draft.ts";
 import type { EndpointState, ProbeResult, TransitionReason } from "./event.ts";
 import { followersOf } from "./facts.ts";
 import { failureIndex } from "./failures.ts";
-import { noteUsable, recountUsable } from "./usable.ts";
+import { recountUsable } from "./usable.ts";
 import { activity, downTimesKept, type EndpointColumns, type Verdict, verdict } from "./world.ts";
 
 const countMax = 65_535;
@@ -328,7 +329,7 @@ function transition(
       at,
     });
   }
-  noteUsable(draft, row);
+  noteCondition(draft, row);
   if (draft.facts.part[row] === 1 && from !== to) follow(draft, row);
 }
 
@@ -392,7 +393,9 @@ function followRequirement(draft: Draft, pool: number): void {
   draft.touchedPools.add(pool);
   const service = draft.facts.serviceOfPool[pool]!;
   draft.staleTtl.add(service);
-  if (!draft.grouped) recountUsable(draft, service);
+  if (draft.grouped) return;
+  recountUsable(draft, service);
+  noteServing(draft, service);
 }
 
 export function requirementMet(draft: Draft, pool: number): boolean {

@@ -12,6 +12,7 @@ import {
   poolColumns,
   serviceColumns,
 } from "./columns.ts";
+import { blockAll } from "./dependencies.ts";
 import { Draft } from "./draft.ts";
 import { latencyRows } from "./latency.ts";
 import { refreshTtls } from "./ttl.ts";
@@ -57,6 +58,7 @@ export function initialWorld(policy: Policy, nowMs: number): World {
     overrides: [],
   });
   for (let service = 0; service < policy.services.length; service++) recountUsable(draft, service);
+  blockAll(draft);
   const nextAt = refreshTtls(draft, { all: true });
   return draft.world({ nextAt, published: false });
 }

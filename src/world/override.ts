@@ -7,6 +7,7 @@
  */
 import { limits } from "../limits.ts";
 import type { Policy } from "../policy/policy.ts";
+import { noteServing } from "./dependencies.ts";
 import type { Draft } from "./draft.ts";
 import { requirementMet, settle, thaw } from "./health.ts";
 import { endpointsOfTarget, findTarget, poolsOfTarget, type Target } from "./target.ts";
@@ -132,6 +133,7 @@ export function applyOverrides(draft: Draft): readonly number[] {
     recountUsable(draft, service);
     draft.staleTtl.add(service);
   }
+  for (const service of services) noteServing(draft, service);
   return thawed;
 }
 

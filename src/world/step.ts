@@ -8,6 +8,7 @@
 import { assert } from "../errors.ts";
 import type { Policy } from "../policy/policy.ts";
 import { isMonitored } from "../policy/pool-kinds.ts";
+import { noteCondition } from "./dependencies.ts";
 import { Draft } from "./draft.ts";
 import type { OverrideChange, RefusedEvent, StepResult, WorldEvent } from "./event.ts";
 import { failureIndex } from "./failures.ts";
@@ -18,7 +19,6 @@ import { noteLoad, takeAllocation } from "./load.ts";
 import { applyOverrides, refuseOverride, withOverride } from "./override.ts";
 import { Schedule } from "./schedule.ts";
 import { refreshTtls } from "./ttl.ts";
-import { noteUsable } from "./usable.ts";
 import { type Override, type Resolved, verdict, type World } from "./world.ts";
 
 const never = Number.POSITIVE_INFINITY;
@@ -140,7 +140,7 @@ function applyEvent(run: Run, event: WorldEvent, index: number): void {
       draft.own("verdict")[row] = verdictBeforeProbes(endpoint, event.resolved);
       draft.touchedEndpoints.add(row);
       draft.staleTtl.add(draft.facts.serviceOfEndpoint[row]!);
-      noteUsable(draft, row);
+      noteCondition(draft, row);
     }
   } else {
     const flag = event.on ? 1 : 0;
@@ -149,7 +149,7 @@ function applyEvent(run: Run, event: WorldEvent, index: number): void {
     if (event.on) draft.own("failure")[row] = failureIndex("probe.crashed");
     draft.touchedEndpoints.add(row);
     draft.staleTtl.add(draft.facts.serviceOfEndpoint[row]!);
-    noteUsable(draft, row);
+    noteCondition(draft, row);
     follow(draft, row);
     schedule.rescheduleAll(draft, { row, after: -1, until: run.nowMs });
   }

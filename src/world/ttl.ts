@@ -39,10 +39,14 @@ export function lifetime(
   if (ttlSecondsMin === ttlSecondsMax) return fixed;
   const facts = factsOf(policy);
   let within = Number.POSITIVE_INFINITY;
-  let until = expiryByService(policy, world.overrides)[service]!;
-  for (let row = facts.firstEndpoint[service]!; row < facts.firstEndpoint[service + 1]!; row++) {
-    within = Math.min(within, changesWithin(policy, world, { row, facts, nowMs }));
-    until = Math.min(until, changesAt(policy, world, { row, facts }));
+  let until = Number.POSITIVE_INFINITY;
+  const expiries = expiryByService(policy, world.overrides);
+  for (const each of withDependencies(policy, service)) {
+    until = Math.min(until, expiries[each]!);
+    for (let row = facts.firstEndpoint[each]!; row < facts.firstEndpoint[each + 1]!; row++) {
+      within = Math.min(within, changesWithin(policy, world, { row, facts, nowMs }));
+      until = Math.min(until, changesAt(policy, world, { row, facts }));
+    }
   }
   const secondNow = Math.ceil(nowMs / 1000);
   const secondsLeft = Math.floor(until / 1000) - secondNow;
@@ -69,8 +73,24 @@ export function refreshTtls(draft: Draft, options: { readonly all: boolean }): n
   };
   if (options.all)
     for (let service = 0; service < policy.services.length; service++) refresh(service);
-  else for (const service of draft.staleTtl) refresh(service);
+  else {
+    // The walk goes on with those added: what moves a service moves all that depend on it.
+    for (const service of draft.staleTtl) {
+      for (const dependent of facts.dependents[service]!) draft.staleTtl.add(dependent);
+      refresh(service);
+    }
+  }
   return nextAt;
+}
+
+/** The service, and all that can block it. */
+function withDependencies(policy: Policy, service: number): ReadonlySet<number> {
+  const found = new Set([service]);
+  // A set goes on with what is added while it is walked.
+  for (const each of found) {
+    for (const on of policy.services[each]!.dependencies ?? []) found.add(on.service);
+  }
+  return found;
 }
 
 /** Milliseconds of probing after which an endpoint could have another condition. */

@@ -14,7 +14,7 @@ export function isUsable(draft: Draft, row: number): boolean {
   if (facts.gated[pool] === 1 && pools.active[pool] !== 1) return false;
   const word = endpoints.forced[row];
   if (word !== forced.none) return word === forced.up;
-  if (endpoints.quarantined[row] === 1) return false;
+  if (endpoints.blocked[row] === 1 || endpoints.quarantined[row] === 1) return false;
   const now = endpoints.verdict[row];
   return now === verdict.disabled || (now === verdict.up && endpoints.availability[row]! > 0);
 }

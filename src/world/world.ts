@@ -24,6 +24,8 @@ export interface EndpointColumns {
   readonly forced: Uint8Array;
   /** 1: the verdict and the ramp of this endpoint do not change by themselves. */
   readonly frozen: Uint8Array;
+  /** 1: a service that its own depends on cannot serve, so it counts as down. */
+  readonly blocked: Uint8Array;
   /** 0 while held after a return, then the ramp step, `limits.availabilityFull` when whole. */
   readonly availability: Uint16Array;
   /** 1: was usable the last time its service had anything usable. */

@@ -229,6 +229,11 @@ function randomWorld(dice: Dice, policy: Policy): World {
     }
     columns.frozen[e] = dice.chance(5) ? 1 : 0;
   }
+  for (const { firstEndpoint, endpointCount, fixed } of policy.pools) {
+    // Of a pool all endpoints are, or none; the fixed one needs nobody.
+    if (!fixed && dice.chance(4))
+      columns.blocked.fill(1, firstEndpoint, firstEndpoint + endpointCount);
+  }
   if (policy.capacity !== undefined) {
     world.services.allocation[0] = dice.between(0, 3);
     const { keep } = world.capacity;

@@ -43,7 +43,7 @@ export function reasons(scene: Scene, said: Said): string[] {
   eachEndpoint("override.forced-down", (e) => world.endpoints.forced[e] === forced.down);
   eachEndpoint("override.drain", (e) => world.endpoints.forced[e] === forced.drain);
   eachEndpoint("override.freeze", (e) => world.endpoints.frozen[e] === 1);
-  eachEndpoint("health.down", (e) => is(e, "down"));
+  eachEndpoint("health.down", (e) => is(e, "down") && world.endpoints.blocked[e] === 0);
   if (said.by !== "refuse") {
     eachEndpoint("health.unknown-unused", (e) => is(e, "unknown") && !served.has(e));
   }
@@ -52,6 +52,12 @@ export function reasons(scene: Scene, said: Said): string[] {
     "health.quarantined",
     (e) => is(e, "unknown") && world.endpoints.quarantined[e] === 1,
   );
+  for (const pool of poolsAsked) {
+    const blocked = scene
+      .endpoints(pool)
+      .some((e) => world.endpoints.forced[e] === 0 && world.endpoints.blocked[e] === 1);
+    if (blocked) add("dependency.down", name(pool));
+  }
   for (const pool of poolsAsked) {
     const n = scene.count(pool, "up", "unknown");
     const min = scene.pool(pool).minimum;

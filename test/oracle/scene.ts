@@ -120,6 +120,7 @@ export class Scene {
     const word = columns.forced[endpoint];
     if (word === forced.down || word === forced.drain) return { is: "out", availability: 0 };
     if (word === forced.up) return { is: "up", availability: 256 };
+    if (columns.blocked[endpoint] === 1) return { is: "down", availability: 0 };
     if (columns.quarantined[endpoint] === 1) return { is: "unknown", availability: 0 };
     const said = columns.verdict[endpoint];
     if (said === verdict.disabled) return { is: "up", availability: 256 };
