@@ -128,7 +128,8 @@ function checkPool(checks: ServiceChecks, pool: PoolAt): void {
     }
   }
   if (minimum === undefined || minimum <= pool.count || pool.count === 0) return;
-  const message = `the pool has ${pool.count} endpoints, fewer than the minimum of ${minimum} (${placeText(checks, [...checks.path, "minimum"])})`;
+  const count = `${pool.count} endpoint${pool.count === 1 ? "" : "s"}`;
+  const message = `the pool has ${count}, fewer than the minimum of ${minimum} (${placeText(checks, [...checks.path, "minimum"])})`;
   const hint = "it could never carry anything: lower `minimum`, or add endpoints";
   checks.report({ code: "config.conflict", path: pool.path, message, hint, at: "key" });
 }

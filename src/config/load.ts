@@ -60,7 +60,13 @@ export interface RefusedConfig {
 
 export type LoadResult = LoadedConfig | RefusedConfig;
 
-export function loadConfig(sources: readonly Source[]): LoadResult {
+export function loadConfig(
+  sources: readonly Source[],
+  options: {
+    /** There are more files, which could not be read: never a whole configuration. */
+    readonly partial?: boolean;
+  } = {},
+): LoadResult {
   const documents = sources.map(readDocument);
   const problems: Problem[] = documents.flatMap((document) =>
     document.problems.map(
@@ -71,14 +77,16 @@ export function loadConfig(sources: readonly Source[]): LoadResult {
   problems.push(...merged.problems);
   const report: Report = (finding) =>
     problems.push(problemOf(finding, merged.locate(finding.path, finding.at)));
-  const whole = documents.every((document) => document.value !== undefined);
+  const whole = documents.every(({ value }) => isMapping(value)) && options.partial !== true;
   // With a file missing, what the others lack or refer to may well be in it.
-  const draft = readDraft(merged, whole ? report : exceptMissingTop(report));
-  const services = whole ? checkAll({ draft, report }) : [];
+  const unsaid: Problem[] = [];
+  const told: Report = whole ? report : exceptMissing(report, unsaid);
+  const draft = readDraft(merged, { report: told, whole });
+  const services = checkAll({ draft, report: told });
   const found = problemList(problems);
   const placeOf = placer(merged, draft);
-  if (found.some((problem) => problem.severity === "error")) {
-    const salvaged = whole ? salvage(draft, services, problems) : undefined;
+  if (options.partial === true || found.some(({ severity }) => severity === "error")) {
+    const salvaged = salvage(draft, services, { problems: [...problems, ...unsaid], whole });
     return { ok: false, problems: found, salvaged, placeOf };
   }
   const config = finish(draft, services);
@@ -105,13 +113,21 @@ function placer(merged: Merged, draft: ConfigDraft): (path: string) => Place {
   };
 }
 
-function exceptMissingTop(report: Report): Report {
+/** What is missing may stand in the file that could not be read, and so may what is referred to. */
+function exceptMissing(report: Report, unsaid: Problem[]): Report {
   return (finding) => {
-    if (finding.code !== "config.missing" || finding.path.length > 1) report(finding);
+    const { code, path } = finding;
+    const elsewhere =
+      code === "config.unknown-reference" || (code === "config.missing" && path.length < 2);
+    if (elsewhere) unsaid.push(problemOf(finding, { file: "", line: 0, column: 0 }));
+    else report(finding);
   };
 }
 
-function readDraft(merged: Merged, report: Report): ConfigDraft {
+function readDraft(
+  merged: Merged,
+  { report, whole }: { readonly report: Report; readonly whole: boolean },
+): ConfigDraft {
   const { sections } = merged;
   const present = (section: "regions" | "services"): object | undefined =>
     sections[section] !== undefined || merged.broken.has(section) ? {} : undefined;
@@ -122,7 +138,7 @@ function readDraft(merged: Merged, report: Report): ConfigDraft {
   }
   delete top["zones"];
   const draft = draftOf(configSchema, top, { path: [], report }) ?? {};
-  let zonesKnown = !merged.broken.has("zones");
+  let zonesKnown = whole && !merged.broken.has("zones");
   const zones: ZoneDraft[] = [];
   if (draft.zone !== undefined) {
     const zone = zoneSchema.parse({});

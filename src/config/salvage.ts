@@ -22,7 +22,10 @@ import {
 
 export interface Salvaged {
   readonly config: Config;
-  /** Does something else than what is written stand at this dotted path, or below it? */
+  /**
+   * Does something else than what is written stand at this dotted path, or below it? At
+   * `SECTION.*`: may there be more in the section than is known?
+   */
   readonly isStandIn: (path: string) => boolean;
 }
 
@@ -32,8 +35,9 @@ type Jurisdictions = NonNullable<Config["jurisdictions"]>;
 export function salvage(
   draft: ConfigDraft,
   services: readonly ServiceChecks[],
-  problems: readonly Problem[],
+  found: { readonly problems: readonly Problem[]; readonly whole: boolean },
 ): Salvaged | undefined {
+  const { problems, whole } = found;
   // Of too many things it is enough to say so.
   const crowded = problems.some(
     ({ code, path }) => code === "config.limit" && !path.includes(".") && path !== "assert",
@@ -65,7 +69,12 @@ export function salvage(
     regions: Object.fromEntries(regions),
     services: Object.fromEntries(kept),
   };
-  return { config: config as Config, isStandIn: faults.within };
+  const unlisted = new Set<string>();
+  for (const section of ["jurisdictions"]) {
+    if (!whole || faults.at(section)) unlisted.add(`${section}.*`);
+  }
+  const isStandIn = (path: string): boolean => unlisted.has(path) || faults.within(path);
+  return { config: config as Config, isStandIn };
 }
 
 /** Keys that no later stage takes apart: as written, or at their default. */

@@ -16,12 +16,17 @@ export interface Source {
 
 export type ReadSources =
   | { readonly ok: true; readonly sources: readonly Source[] }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly Problem[];
+      /** Those that could be read. */
+      readonly sources: readonly Source[];
+    };
 
 /** Reads a file, or a folder of them. Every problem is collected. */
 export async function readSources(path: string): Promise<ReadSources> {
   const listed = await listFiles(path);
-  if (!listed.ok) return { ok: false, problems: [listed.problem] };
+  if (!listed.ok) return { ok: false, problems: [listed.problem], sources: [] };
   const sources: Source[] = [];
   const problems: Problem[] = [];
   let bytes = 0;
@@ -41,7 +46,7 @@ export async function readSources(path: string): Promise<ReadSources> {
     }
     sources.push(read.source);
   }
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, sources };
+  return problems.length > 0 ? { ok: false, problems, sources } : { ok: true, sources };
 }
 
 type Listed =
@@ -56,7 +61,7 @@ async function listFiles(path: string): Promise<Listed> {
   try {
     const found = await stat(path);
     if (!found.isDirectory()) return { ok: true, files: [path] };
-    const names = (await readdir(path)).filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort();
+    const names = (await readdir(path)).filter((name) => /^[^.].*\.ya?ml$/i.test(name)).sort();
     if (names.length === 0) return fail("holds no *.yaml or *.yml file", "name a file, or add one");
     if (names.length > limits.configFilesMax) {
       return fail(
@@ -102,21 +107,24 @@ async function readSource(file: string): Promise<Read> {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(buffer.subarray(0, length));
     return { ok: true, source: { file, text }, bytes: length };
   } catch (error) {
-    const hint = "check the path and its permissions";
-    return fail("file.unreadable", describeFault(error), hint);
+    const why = describeFault(error);
+    const hint =
+      why === faults["ERR_ENCODING_INVALID_ENCODED_DATA"] ? "save it as UTF-8" : undefined;
+    return fail("file.unreadable", why, hint ?? "check the path and its permissions");
   }
 }
 
+const faults: Readonly<Record<string, string>> = {
+  ENOENT: "does not exist",
+  EACCES: "may not be read by this user",
+  EPERM: "may not be read by this user",
+  ENOTDIR: "lies below something that is no folder",
+  ELOOP: "is a circle of symbolic links",
+  ERR_ENCODING_INVALID_ENCODED_DATA: "is not UTF-8 text",
+};
+
 function describeFault(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const faults: Readonly<Record<string, string>> = {
-    ENOENT: "does not exist",
-    EACCES: "may not be read by this user",
-    EPERM: "may not be read by this user",
-    ENOTDIR: "lies below something that is no folder",
-    ELOOP: "is a circle of symbolic links",
-    ERR_ENCODING_INVALID_ENCODED_DATA: "is not UTF-8 text",
-  };
   return faults[code] ?? `cannot be read: ${code === "" ? String(error) : code}`;
 }
 

@@ -65,11 +65,15 @@ export async function compileRevision(
   options: CompileOptions,
 ): Promise<CompileResult> {
   const read = await readSources(source);
-  if (!read.ok) return { ...read, files: [] };
-  const loaded = loadConfig(read.sources);
+  const unread = read.ok ? [] : read.problems;
+  if (read.sources.length === 0) return { ok: false, problems: unread, files: [] };
+  // One file that cannot be read hides no mistake in the others.
+  const loaded = loadConfig(read.sources, { partial: !read.ok });
   const salvaged = loaded.ok ? undefined : loaded.salvaged;
   const config = loaded.ok ? loaded.config : salvaged?.config;
-  if (config === undefined) return { ok: false, problems: loaded.problems, files: [] };
+  if (config === undefined) {
+    return { ok: false, problems: problemList([...unread, ...loaded.problems]), files: [] };
+  }
   const { placeOf } = loaded;
   const cacheDir = statePaths(options.stateDir).geography;
   const database = databasePath(config.geo.database, read.sources);
@@ -98,7 +102,7 @@ export async function compileRevision(
   const databases = [database, ...(asn === undefined ? [] : [asn])];
   const files = [...databases.filter((file) => file !== "bundled"), ...zones.files];
   const ofGeography = geography.ok ? [] : geography.problems;
-  const before = [...loaded.problems, ...ofGeography, ...zones.problems];
+  const before = [...unread, ...loaded.problems, ...ofGeography, ...zones.problems];
   const whole = loaded.ok && geography.ok && zones.ok;
   if (whole && compiled.ok) {
     const { policy } = compiled;

@@ -59,7 +59,7 @@ export function readJurisdictions(
     for (const code of codes) byCode.set(code, [...(byCode.get(code) ?? []), name]);
   }
   // None can be missed in a section that could not be read.
-  const all = config.jurisdictions === undefined && findings.isStandIn("jurisdictions");
+  const all = findings.isStandIn("jurisdictions.*");
   const isCountry = (name: string) => country(name) !== undefined;
   const of = ({ country: code, subdivision }: Place): ReadonlySet<string> => {
     const found = [...(byCode.get(code) ?? []), ...(byCode.get(subdivision) ?? [])];

@@ -3,7 +3,7 @@
  * all of them, each on its own line, and nothing else.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
@@ -163,6 +163,36 @@ test("compileRevision() reports any combination of mistakes, and only those", as
     { numRuns: 400 },
   );
 });
+
+/** What is missing may be in the other file, and what is named, too; all else is found. */
+for (const [what, broken] of [
+  ["is no YAML", "services: ["],
+  ["cannot be read", Buffer.from([0x61, 0xff])],
+] as const) {
+  test(`compileRevision() reports mistakes beside a file that ${what}`, async () => {
+    const source = join(folder, what.replaceAll(" ", "-"));
+    mkdirSync(source);
+    for (const name of ["geo.mmdb", "systems.mmdb", "short.mmdb"]) {
+      copyFileSync(join(folder, name), join(source, name));
+    }
+    writeFileSync(join(source, "z.yaml"), broken);
+    const made = compatible(mistakes).filter(({ late }) => late !== true);
+    writeFileSync(join(source, "base.yaml"), applyEdits(made.flatMap(editsOf)));
+    const options = { stateDir: join(folder, "state"), entropy: systemEntropy() };
+    const result = await compileRevision(source, { ...options, assertions: "refuse" });
+    assert.ok(!result.ok);
+    const mine = result.problems.filter(({ place }) => place?.file.endsWith("base.yaml"));
+    const errors = mine.filter(({ severity }) => severity === "error");
+    const found = Map.groupBy(errors, ({ code }) => code);
+    for (const [code, expected] of Map.groupBy(made, (each) => each.code)) {
+      const count = found.get(code)?.length ?? 0;
+      const named = code === "config.unknown-reference" || code === "config.missing";
+      if (named) assert.ok(count <= expected.length, code);
+      else assert.equal(count, expected.length, `${code}\n${errors.map(formatProblem).join("\n")}`);
+    }
+    assert.equal(result.problems.length, mine.length + 1);
+  });
+}
 
 /** All pairs take minutes: one in sixteen, unless RHUMB_ALL_PAIRS is set. */
 test("compileRevision() reports any two mistakes", async () => {
