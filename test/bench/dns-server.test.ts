@@ -23,5 +23,7 @@ test("bench dns/server gives CPU per query of three servers", { skip }, async ()
   });
   const last = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
   for (const name of ["rhumb", "gdnsd", "knot", "ratio"]) assert.ok(last[name] > 0, name);
-  assert.equal(last.equal, 15);
+  assert.equal(last.equal, 35);
+  assert.ok(last.checked > 50, `${last.checked} answers checked`);
+  assert.ok(last.p99ms.rhumb > 0 && last.p99ms.gdnsd > 0);
 });
