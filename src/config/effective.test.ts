@@ -139,6 +139,7 @@ test("effective() names what was not written, and nothing else", () => {
     "geo.database",
     "geo.overrides",
     "listen.dnsCookies",
+    "listen.dnsExplain",
     "listen.dnsGatherMicroseconds",
     "listen.dnsRateLimit.errorsPerSecond",
     "listen.dnsRateLimit.exempt",

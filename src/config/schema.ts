@@ -431,6 +431,9 @@ const listenSchema = object({
   proxy: later("listen.proxy"),
   xds: later("listen.xds"),
   api: later("listen.api"),
+  dnsExplain: anyNumberOf(cidrOrAddress)
+    .prefault([])
+    .describe("Networks that may ask `TXT _why.NAME` for the reasons of an answer; docs/dns.md."),
 });
 
 export const configSchema = object({

@@ -29,6 +29,20 @@ export function digCommand(asked: Asked, port: number): string {
   return `dig @${demoHost} -p ${port} ${asked.name} +short +subnet=${asked.subnet}`;
 }
 
+export function whyCommand({ name, subnet }: Asked, port: number): string {
+  return `dig @${demoHost} -p ${port} TXT _why.${name} +short +subnet=${subnet}`;
+}
+
+/** The lines of `TXT _why.NAME`; none when there is no answer. */
+export function digWhy(asked: Asked, port: number): Promise<readonly string[]> {
+  const args = whyCommand(asked, port).split(" ").slice(1);
+  return new Promise((resolve) => {
+    execFile("dig", [...args, "+tries=1", "+time=2"], (_error, stdout) => {
+      resolve(stdout.split("\n").filter((line) => line.startsWith('"')));
+    });
+  });
+}
+
 export function dig(asked: Asked, port: number, flags: readonly string[] = []): Promise<Heard> {
   const args = digCommand(asked, port).split(" ").slice(1);
   return new Promise((resolve) => {

@@ -127,6 +127,7 @@ listen:
   dns: ["${demoHost}:${ports.dns}"]
   redirect: ["${demoHost}:${ports.redirect}"]
   metrics: "${demoHost}:${ports.metrics}"
+  dnsExplain: [127.0.0.0/8]     # who may ask TXT _why.NAME
 trustedProxies: [127.0.0.0/8]   # so that curl may say where it comes from
 regions:
 ${regions.join("\n")}

@@ -3,7 +3,7 @@
  */
 import { styleText } from "node:util";
 import type { EndpointDescription } from "../world/describe.ts";
-import { digCommand } from "./dns-client.ts";
+import { digCommand, whyCommand } from "./dns-client.ts";
 import {
   accountsName,
   type DemoPaths,
@@ -58,6 +58,7 @@ export function introduction(paths: DemoPaths, ports: DemoPorts): readonly strin
     "  bin/rhumb demo revive eu",
     "",
     "Ask why, see what is believed, take a region out by hand:",
+    `  ${whyCommand({ name: shopName, subnet: accounts.subnet }, ports.dns)}`,
     `  bin/rhumb explain ${shopName} --client ${demoRegions[0]?.client.address} --state ${paths.state}`,
     `  bin/rhumb world --state ${paths.state}`,
     `  bin/rhumb drain region:us --reason 'trying it' --for 5m --state ${paths.state}`,

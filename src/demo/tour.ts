@@ -7,7 +7,7 @@
 import { execFile } from "node:child_process";
 import type { Entropy } from "../lib/entropy.ts";
 import { limits } from "../limits.ts";
-import { type Asked, dig, digCommand, type Heard, Poller } from "./dns-client.ts";
+import { type Asked, dig, digCommand, digWhy, type Heard, Poller } from "./dns-client.ts";
 import {
   accountsName,
   type DemoPaths,
@@ -137,6 +137,9 @@ class Tour {
       namesOnly(heard, "eu"),
       `a Japanese client of accounts, which may not leave the EU -> ${heardText(heard)}`,
     );
+    const why = await digWhy(asked, this.#stage.ports.dns);
+    const share = why.find((line) => line.startsWith('"share 100.00% eu'));
+    this.#check(share !== undefined, `and why, as dig is told: ${why[2]} ${share}`);
   }
 
   async redirect(): Promise<void> {

@@ -4,18 +4,37 @@
  * How many threads it has follows from the first policy it takes.
  */
 import { availableParallelism } from "node:os";
+import type { Explainer } from "../fronts/dns/context.ts";
 import { createDnsServer } from "../fronts/dns/server.ts";
+import { formatPrefix } from "../lib/ip.ts";
 import { version } from "../lib/version.ts";
 import { limits } from "../limits.ts";
 import { statePaths } from "../link/paths.ts";
+import type { ServiceIndex } from "../policy/policy.ts";
+import { explain } from "../steer/explain.ts";
+import { explanationLines } from "../steer/explain-lines.ts";
 import { followCookieSecrets } from "./cookie-secrets.ts";
+import type { View } from "./follow-world.ts";
 import { startFront } from "./front.ts";
 import { runPart } from "./part.ts";
+
+/** What `rhumb explain` says, for `TXT _why.NAME`. */
+function linesOf(
+  { policy, world }: View,
+  service: ServiceIndex,
+  client: Parameters<Explainer["explain"]>[1],
+): readonly string[] {
+  const { name } = policy.services[service]!;
+  const text = client.length === 0 ? "" : formatPrefix(client);
+  const explained = explain(policy, world, { service: name, client: text });
+  return explained.ok ? explanationLines(explained.explanation) : [explained.message];
+}
 
 await runPart("dns", (part) =>
   startFront(part, {
     addresses: (policy) => policy.listen.dns,
     create: (view) => {
+      let current = view;
       const { dnsWorkers, dnsGatherMicroseconds } = view.policy.listen;
       const cores = Math.min(availableParallelism(), limits.dnsWorkersMax);
       const server = createDnsServer({
@@ -25,12 +44,21 @@ await runPart("dns", (part) =>
         entropy: part.entropy,
         workers: dnsWorkers === "auto" ? cores : dnsWorkers,
         gatherMicroseconds: dnsGatherMicroseconds,
+        explainer: {
+          explain: (service, client) => linesOf(current, service, client),
+        },
       });
       followCookieSecrets(statePaths(part.stateDir).cookieSecrets, {
         ...part,
         take: (secrets) => server.setSecrets(secrets),
       });
-      return server;
+      return {
+        ...server,
+        setSnapshot(next) {
+          current = next;
+          server.setSnapshot(next);
+        },
+      };
     },
   }),
 );

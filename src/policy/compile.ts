@@ -223,7 +223,7 @@ function prefixOf(cidr: string) {
 
 function compileListen({ listen }: Config): Listen {
   const { dnsRateLimit, metrics, ...same } = listen;
-  const { dns, dnsWorkers, dnsGatherMicroseconds, dnsCookies, redirect } = same;
+  const { dns, dnsWorkers, dnsGatherMicroseconds, dnsCookies, dnsExplain, redirect } = same;
   const page = metrics === "off" ? "" : metrics;
   return {
     dns,
@@ -231,6 +231,7 @@ function compileListen({ listen }: Config): Listen {
     dnsGatherMicroseconds,
     dnsCookies,
     dnsRateLimit: dnsRateLimit === "off" ? undefined : dnsRateLimit,
+    dnsExplain,
     redirect,
     metrics: page,
   };

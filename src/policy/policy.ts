@@ -268,6 +268,8 @@ export interface Listen {
 /** What some pools can carry together. */
 export interface CapacityLimit {
   /** `region fra`, or `shop/fra`. */
+  /** Networks that may ask `TXT _why.NAME`. */
+  readonly dnsExplain: readonly string[];
   readonly name: string;
   /** `rps`, `connections`, or the operator's own word. */
   readonly unit: string;

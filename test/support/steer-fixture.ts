@@ -163,6 +163,7 @@ export function policyOf(sketches: readonly ServiceSketch[]): Policy {
       dnsWorkers: 0,
       dnsGatherMicroseconds: 0,
       dnsCookies: "on",
+      dnsExplain: [],
       dnsRateLimit: undefined,
       redirect: [],
       metrics: "",

@@ -24,6 +24,7 @@ import { readQuery, silence } from "./read-query.ts";
 import { resolve } from "./resolve.ts";
 import { startResponse } from "./response.ts";
 import { writeBadKey } from "./tsig.ts";
+import { answerWhy, notWhy } from "./why.ts";
 import { optReserve, writeOpt } from "./write-opt.ts";
 
 // Read once: limits has more keys than V8 gives fast properties to.
@@ -139,7 +140,8 @@ function answerQuestion(context: AnswerContext): number {
     counters.outcomes.add(outcomes.other, 1);
     return answerMeta(context);
   }
-  return resolve(context);
+  const why = answerWhy(context);
+  return why === notWhy ? resolve(context) : why;
 }
 
 /**

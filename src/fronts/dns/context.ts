@@ -6,7 +6,7 @@ import { assert } from "../../errors.ts";
 import type { Entropy } from "../../lib/entropy.ts";
 import { createNameQuery, type NameQuery } from "../../policy/name-lookup.ts";
 import type { NameTable } from "../../policy/name-table.ts";
-import type { Policy, Service } from "../../policy/policy.ts";
+import type { Policy, Service, ServiceIndex } from "../../policy/policy.ts";
 import {
   type ClassColumns,
   type Classified,
@@ -24,6 +24,7 @@ import { type AnswerEndpoint, createEndpointTable, type EndpointTable } from "./
 import { createExchange, type Exchange, transports } from "./exchange.ts";
 import type { ExtendedError } from "./extended-errors.ts";
 import type { Identity } from "./identity.ts";
+import { type Networks, readNetworks } from "./networks.ts";
 import { createQuery, type Query } from "./query.ts";
 import {
   createFlowCells,
@@ -48,6 +49,8 @@ export interface AnswerPolicy extends Pick<Policy, "digest" | "names" | "v4" | "
 export interface GuardSettings {
   readonly dnsCookies: keyof typeof cookieModes;
   readonly dnsRateLimit: RateLimitSettings | undefined;
+  /** Networks that may ask why; without any there is no such question. */
+  readonly dnsExplain: readonly string[];
 }
 
 export type AnswerService = Pick<
@@ -63,6 +66,15 @@ export interface Snapshot {
   /** Of the policy, when it has been made already. */
   readonly endpoints?: EndpointTable | undefined;
   readonly steered?: SteeredIndex | undefined;
+}
+
+/** What is known beyond the table: given by the process that holds policy and World. */
+export interface Explainer {
+  /** Lines of text; of `client`'s prefix, of length 0 for nobody known. */
+  explain(
+    service: ServiceIndex,
+    client: { readonly family: 4 | 6; readonly words: Uint32Array; readonly length: number },
+  ): readonly string[];
 }
 
 export interface AnswerContext {
@@ -95,6 +107,9 @@ export interface AnswerContext {
   /** What the response is counted as by the limiter: `flowKinds`, and whose records it holds. */
   flowKind: number;
   flowOwner: number;
+  explainTo: Networks;
+  /** undefined in threads that have no more than a table. */
+  explainer: Explainer | undefined;
 }
 
 export function createAnswerContext(options: {
@@ -129,6 +144,8 @@ export function createAnswerContext(options: {
     limiter: createRateLimiter(options.flowCells ?? createFlowCells(), draw32()),
     flowKind: flowKinds.error,
     flowOwner: 0,
+    explainTo: readNetworks([]),
+    explainer: undefined,
   };
   setGuard(context);
   setSnapshot(context, snapshot);
@@ -159,10 +176,11 @@ export function setClock({ clock }: AnswerContext, entropy: Entropy): void {
   clock[1] = entropy.now() / 1000;
 }
 
-function setGuard({ cookies, limiter, secrets, snapshot }: AnswerContext): void {
-  const { dnsCookies, dnsRateLimit } = snapshot.policy.listen;
-  setCookieSecrets(cookies, dnsCookies, secrets);
-  setRateLimit(limiter, dnsRateLimit);
+function setGuard(context: AnswerContext): void {
+  const { dnsCookies, dnsRateLimit, dnsExplain } = context.snapshot.policy.listen;
+  setCookieSecrets(context.cookies, dnsCookies, context.secrets);
+  setRateLimit(context.limiter, dnsRateLimit);
+  context.explainTo = readNetworks(dnsExplain);
 }
 
 function endpointsOf({ policy, endpoints }: Snapshot): EndpointTable {

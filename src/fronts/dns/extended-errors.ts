@@ -19,6 +19,7 @@ function extendedError(code: number, text: string): ExtendedError {
 export const extendedErrors = {
   notAuthoritative: extendedError(codes.notAuthoritative, "no zone here holds this name"),
   noTransfer: extendedError(codes.prohibited, "zones are not transferred from here"),
+  noExplanation: extendedError(codes.prohibited, "not told to this address why"),
   queryType: extendedError(codes.invalidQueryType, "this type cannot be asked for"),
   queryClass: extendedError(codes.notSupported, "only class IN is served"),
   noSubnet: extendedError(codes.other, "the client's address is needed (EDNS client subnet)"),

@@ -11,9 +11,9 @@
  * Threads share the table without locks; a lost count lets one response more out.
  */
 import { assert } from "../../errors.ts";
-import { parsePrefix } from "../../lib/ip.ts";
 import { limits } from "../../limits.ts";
 import { beatRound } from "./beat-clock.ts";
+import { isInNetworks, type Networks, readNetworks } from "./networks.ts";
 
 /** As the policy holds them. */
 export interface RateLimitSettings {
@@ -41,8 +41,7 @@ export interface RateLimiter {
   readonly seed: number;
   slip: number;
   limited: number;
-  /** Five words a network: length and family, then the address. */
-  exempt: Int32Array;
+  exempt: Networks;
 }
 
 /** Memory of the flows, for all threads. */
@@ -59,7 +58,7 @@ export function createRateLimiter(cells: Int32Array, seed: number): RateLimiter 
     seed: seed | 0,
     slip: 0,
     limited: 0,
-    exempt: new Int32Array(0),
+    exempt: readNetworks([]),
   };
 }
 
@@ -70,11 +69,7 @@ export function setRateLimit(limiter: RateLimiter, settings: RateLimitSettings |
   intervals[flowKinds.negative] = settings === undefined ? 0 : interval(settings.errorsPerSecond);
   intervals[flowKinds.error] = intervals[flowKinds.negative]!;
   limiter.slip = settings?.slip ?? 0;
-  const rows = (settings?.exempt ?? []).flatMap((text) => {
-    const prefix = parsePrefix(text);
-    return prefix === undefined ? [] : [prefix.length | (prefix.family << 8), ...prefix.words];
-  });
-  limiter.exempt = Int32Array.from(rows, (word) => word | 0);
+  limiter.exempt = readNetworks(settings?.exempt ?? []);
 }
 
 /** How much of a rate is given at once: the responses of one second. */
@@ -110,7 +105,9 @@ export function withinRate(
   const one = hash & mask;
   const other = dnsRateLimitFlows + ((Math.imul(hash, 0x9e3779b1) >>> 15) & mask);
   const wait = Math.min(ahead(cells[one]!, now), ahead(cells[other]!, now));
-  if (wait + interval > burstMicroseconds) return isExempt(limiter, words, wordsAt, family);
+  if (wait + interval > burstMicroseconds) {
+    return isInNetworks(limiter.exempt, family, words, wordsAt);
+  }
   const used = (now + wait + interval) % beatRound;
   cells[one] = used;
   cells[other] = used;
@@ -123,26 +120,6 @@ function ahead(used: number, now: number): number {
   if (wait < -beatRound / 2) wait += beatRound;
   else if (wait > beatRound / 2) wait -= beatRound;
   return wait < 0 || wait > burstMicroseconds ? 0 : wait;
-}
-
-/** Asked only of who is over its rate. */
-function isExempt(
-  { exempt }: RateLimiter,
-  words: Uint32Array,
-  wordsAt: number,
-  family: 4 | 6,
-): boolean {
-  for (let row = 0; row < exempt.length; row += 5) {
-    const head = exempt[row]!;
-    if (head >> 8 !== family) continue;
-    let differs = 0;
-    for (let left = head & 0xff, i = 0; left > 0; left -= 32, i++) {
-      const kept = left >= 32 ? -1 : -1 << (32 - left);
-      differs |= (exempt[row + 1 + i]! ^ words[wordsAt + i]!) & kept;
-    }
-    if (differs === 0) return true;
-  }
-  return false;
 }
 
 /** What becomes of a response beyond its rate. */

@@ -8,7 +8,7 @@ import type { Entropy } from "../../lib/entropy.ts";
 import { openLibc } from "../../lib/libc.ts";
 import type { Registry } from "../../lib/telemetry.ts";
 import { limits } from "../../limits.ts";
-import { createAnswerContext, setSecrets, setSnapshot } from "./context.ts";
+import { createAnswerContext, type Explainer, setSecrets, setSnapshot } from "./context.ts";
 import { createDnsCounters, type DnsCounters } from "./counters.ts";
 import { createIdentity, type IdentityOptions } from "./identity.ts";
 import { type ListenAddress, listenProblem, readListenAddress } from "./listen-address.ts";
@@ -25,6 +25,7 @@ export interface DnsServerOptions {
   /** Threads for UDP; 0, and where the C library cannot be called: none, but node:dgram. */
   readonly workers?: number;
   readonly gatherMicroseconds?: number;
+  readonly explainer?: Explainer;
 }
 
 export interface DnsServer {
@@ -82,6 +83,7 @@ export function createDnsServer(options: DnsServerOptions): DnsServer {
     counters,
     draw32: () => entropy.draw32(),
   });
+  context.explainer = options.explainer;
   const workers = startWorkers(options, counters);
   const openUdpAt: OpenUdp = (at) => workers?.open(at) ?? openUdp(at, context, entropy);
   const clients = new TcpClients(context, entropy);

@@ -249,7 +249,7 @@ export class UdpWorkers {
 /** What workers read of a policy: columns in shared memory, and a small object a service. */
 function sharedPolicy({ policy, endpoints }: SharedSnapshot): NonNullable<ViewMessage["policy"]> {
   const { digest, names, v4, v6, listen } = policy;
-  const { dnsCookies, dnsRateLimit } = listen;
+  const { dnsCookies, dnsRateLimit, dnsExplain } = listen;
   const services = policy.services.map(
     ({ ruleSet, withoutEcs, answers, key, seed, affinityMask4, affinityMask6 }) => {
       return { ruleSet, withoutEcs, answers, key, seed, affinityMask4, affinityMask6 };
@@ -263,7 +263,13 @@ function sharedPolicy({ policy, endpoints }: SharedSnapshot): NonNullable<ViewMe
   );
   const shared = shareArrays({ names, v4, v6, ruleSets });
   return {
-    policy: { digest, ...shared, services, endpoints: [], listen: { dnsCookies, dnsRateLimit } },
+    policy: {
+      digest,
+      ...shared,
+      services,
+      endpoints: [],
+      listen: { dnsCookies, dnsRateLimit, dnsExplain },
+    },
     endpoints: endpoints ?? createEndpointTable(policy.endpoints),
     steered: createSteeredIndex(policy),
   };
