@@ -337,7 +337,7 @@ export class TableReader {
     return {
       policyDigest: frame.policyDigest,
       generation: root.head[1]!,
-      columns: Array.from(root.columnOf, (number) => this.#columns[number]!),
+      columns: this.#columnsOf(root),
       firstPool: frame.firstPool,
       ttlSeconds: root.ttlSeconds,
       rows: root.rows,
@@ -348,6 +348,15 @@ export class TableReader {
       rowArena: { chunks: this.#chunks[1] },
       wideRowArena: { chunks: this.#chunks[2] },
     };
+  }
+
+  /** A plain loop: a worker's queries wait for it at every change of World. */
+  #columnsOf({ columnOf }: Root): readonly ColumnView[] {
+    const columns: ColumnView[] = [];
+    for (let service = 0; service < columnOf.length; service++) {
+      columns.push(this.#columns[columnOf[service]!]!);
+    }
+    return columns;
   }
 
   #rootOf(sequence: number, frame: SharedFrame): Root {
