@@ -57,9 +57,7 @@ test("assertionsSchema says what is wrong with an assertion", () => {
   assert.match(problemsOf("[share of fra at most 160%]").join(), /160% is above 100%/);
   assert.match(problemsOf("[{answer: {}}]").join(), /needs `regionsDown` or else `endpointsUp`/);
   assert.match(problemsOf("[{residency: true, ttl: {most: 5s}}]").join(), /needs one of residency/);
-  assert.deepEqual(problemsOf("[capacity survives 1 region]"), [
-    "config.unsupported assert.0: `capacity` is not supported yet",
-  ]);
+  assert.deepEqual(problemsOf("[capacity survives 1 region]"), []);
 });
 
 test("checkAssertions() reports names that are defined nowhere", () => {

@@ -5,7 +5,6 @@
  */
 import { z } from "zod";
 import { limits } from "../limits.ts";
-import { refuse } from "./later.ts";
 import {
   anyNumberOf,
   formatDuration,
@@ -35,6 +34,8 @@ export type Claim =
       readonly mostPercent: number;
       readonly regionsDown: number;
     }
+  /** The declared demand fits, whichever so many regions are lost. */
+  | { readonly kind: "capacity"; readonly regionsDown: number }
   | { readonly kind: "ttl"; readonly bound: "at most" | "at least"; readonly ms: number };
 
 export interface Assertion {
@@ -65,6 +66,8 @@ function formatClaim(claim: Claim): string {
     }
     case "share":
       return `share of ${claim.of} at most ${claim.mostPercent}%${whileDown(claim.regionsDown)}`;
+    case "capacity":
+      return `capacity survives ${plural(claim.regionsDown, "region")}`;
     case "ttl":
       return `ttl ${claim.bound} ${formatDuration(claim.ms)}`;
   }
@@ -122,11 +125,11 @@ const longShape = {
     .optional()
     .describe("Lifetime of answers. One of the two keys."),
   services: anyNumberOf(name).optional().describe("Only these services. Default: all."),
-  capacity: z
-    .unknown()
-    .superRefine((_, context) => refuse("assert.*=capacity", context, "key"))
+  capacity: object({
+    regionsDown: regionCount.optional().describe("So many regions are lost. Default 0."),
+  })
     .optional()
-    .describe("Not supported yet. Capacity survives the loss of regions."),
+    .describe("The declared demand fits into what is left."),
 };
 
 type Long = z.output<z.ZodObject<typeof longShape>>;
@@ -139,8 +142,9 @@ function either<A, B>(a: A | undefined, b: B | undefined): boolean {
 
 function claimOf(long: Long): Claim | string {
   const written = claimKeys.filter((key) => long[key] !== undefined);
-  if (written.length !== 1) return `needs one of ${claimKeys.slice(0, -1).join(", ")}`;
-  const { answer, serve, share, ttl } = long;
+  if (written.length !== 1) return `needs one of ${claimKeys.join(", ")}`;
+  const { answer, serve, share, ttl, capacity } = long;
+  if (capacity !== undefined) return { kind: "capacity", regionsDown: capacity.regionsDown ?? 0 };
   if (answer !== undefined) {
     const { regionsDown, endpointsUp } = answer;
     if (!either(regionsDown, endpointsUp)) return "needs `regionsDown` or else `endpointsUp`";
@@ -187,7 +191,7 @@ const sentences: readonly (readonly [RegExp, (match: readonly string[]) => objec
   ],
   [/^ttl at most (\S+)$/, ([, most]) => ({ ttl: { most } })],
   [/^ttl at least (\S+)$/, ([, least]) => ({ ttl: { least } })],
-  [/^capacity\b.*$/, () => ({ capacity: true })],
+  [/^capacity survives (\d+) regions?$/, ([, n]) => ({ capacity: { regionsDown: Number(n) } })],
 ];
 
 export const assertionExamples = [
@@ -196,6 +200,7 @@ export const assertionExamples = [
   "answer while 1 endpoint up",
   "2 regions serve EU",
   "share of fra at most 60% while 1 region down",
+  "capacity survives 1 region",
   "ttl at most 60s",
 ] as const;
 

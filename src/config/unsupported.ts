@@ -32,7 +32,6 @@ export const unsupported = {
   "listen.proxy": "The proxy front.",
   "listen.xds": "The xDS front.",
   "listen.api": "The HTTP interface for operators.",
-  "assert.*=capacity": "Capacity survives the loss of regions.",
   safety: "State rules and rate rules that changes must keep.",
   windows: "Named time windows, for `when` and schedules.",
   schedules: "Planned shifts of traffic over services.",

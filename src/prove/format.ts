@@ -9,7 +9,7 @@ export const notCovered: readonly string[] = [
   "resolvers that do not send the client's subnet (ECS): their clients are steered as the resolver is",
   "clients whose place the geography database has wrong",
   "static records, and answers still in caches when a revision changes",
-  "capacity: none is declared, so any endpoint is taken to carry what it is given",
+  "load: an endpoint is taken to carry what it is given, but for `capacity survives`, and there all else is well",
 ];
 
 export function formatProof(proof: Proof, source: string): string {

@@ -11,9 +11,11 @@ import type { Policy, PoolIndex, ServiceIndex } from "../policy/policy.ts";
 import { decide } from "../steer/decide.ts";
 import { attempt } from "../steer/plan-shares.ts";
 import type { World } from "../world/world.ts";
+import { lostEndpoints, proveCapacity } from "./capacity.ts";
 import type { Claims, PlacedAssertion } from "./claims.ts";
 import { type CounterExample, changesOf, counterExample } from "./counter-example.ts";
 import { goodDayWorld } from "./good-day.ts";
+import { isLimited, orderKey, ordersOf } from "./orders.ts";
 import { type DecideFunction, findBadPoint } from "./points.ts";
 import { anyRamp, PoolDomains } from "./pool-states.ts";
 import { inside, proveServe } from "./serve.ts";
@@ -88,7 +90,9 @@ interface Member {
 /** So much of the budget, 1/this, goes into finding the smallest counter-example of all. */
 const smallestPart = 5;
 
-type Examine = (subject: Subject, how: How) => Found;
+/** A violation in an order of tiers that is not the written one. */
+type NotedFound = Found & { readonly note?: string };
+type Examine = (subject: Subject, how: How) => NotedFound;
 interface How {
   readonly minimal: boolean;
   readonly costBelow: number;
@@ -131,12 +135,14 @@ class Prover {
   verdict(): Verdict {
     const claim = this.#claim();
     if (claim.kind === "ttl") return this.#ttlVerdict(claim);
+    if (claim.kind === "capacity") return this.#capacityVerdict(claim);
     const violated: Member[] = [];
     const outcomes = new Map<string, Found["outcome"]>();
     let undecided = 0;
     const needy = new Set<ServiceIndex>();
     for (const member of this.#members()) {
-      const alike = `${this.#serviceKey(member.service)} ${member.classIndex}`;
+      const limited = isLimited(this.#policy, { index: member.service });
+      const alike = `${this.#serviceKey(member.service)} ${member.classIndex} ${limited}`;
       let outcome = outcomes.get(alike) ?? this.#find(member.service, member.classIndex).outcome;
       outcomes.set(alike, outcome);
       if (outcome === "holds" && this.#mayBeBlocked(member.service)) {
@@ -188,7 +194,9 @@ class Prover {
     return this.#assertion.assertion.claim;
   }
 
-  #badPoint(claim: Exclude<Claim, { readonly kind: "ttl" }>): CounterExample | undefined {
+  #badPoint(
+    claim: Exclude<Claim, { readonly kind: "ttl" | "capacity" }>,
+  ): CounterExample | undefined {
     if (claim.kind === "serve" || claim.kind === "share" || this.#points === 0) return undefined;
     const { services: named } = this.#assertion.assertion;
     const services = this.#policy.services.flatMap(({ name }, index) =>
@@ -266,7 +274,7 @@ class Prover {
       const found = this.#examine(subject, { minimal: true, costBelow, decisionsMax });
       if (found.states === undefined || costOf(found.states) >= costBelow) continue;
       const changes = changesOf(subject, found.states);
-      const sentence = this.#sentence(subject);
+      const sentence = `${this.#sentence(subject)}${found.note ?? ""}`;
       best = counterExample(this.#policy, { service, classIndex, changes, sentence });
     }
     return best;
@@ -282,7 +290,8 @@ class Prover {
 
   #keyOf(subject: Subject): string {
     const flags = this.#flags(subject);
-    return `${subject.key} ${flags.map((is) => (is ? 1 : 0)).join("")}`;
+    const orders = orderKey(this.#policy, subject);
+    return `${subject.key} ${flags.map((is) => (is ? 1 : 0)).join("")} ${orders}`;
   }
 
   /** By ordinal, the pools the assertion names. */
@@ -298,10 +307,24 @@ class Prover {
 
   readonly #examine: Examine = (subject, how) => {
     const claim = this.#claim();
-    const common = { attempt: this.#attempt, ...how };
-    const found = this.#examineClaim(claim, subject, common);
-    this.#decisions += found.decisions;
-    return found;
+    const shared = claim.kind === "share" ? this.#flags(subject) : undefined;
+    const orders = ordersOf(this.#policy, subject, shared);
+    let [{ costBelow, decisionsMax }, undecided, decisions] = [how, false, 0];
+    let violated: NotedFound | undefined;
+    for (const { subject: ordered, note } of orders) {
+      const common = { attempt: this.#attempt, ...how, costBelow, decisionsMax };
+      const found = this.#examineClaim(claim, ordered, common);
+      decisions += found.decisions;
+      decisionsMax -= found.decisions;
+      undecided ||= found.outcome === "undecided";
+      if (found.outcome !== "violated") continue;
+      violated = { ...found, note };
+      if (!how.minimal) break;
+      costBelow = found.states === undefined ? costBelow : costOf(found.states);
+    }
+    this.#decisions += decisions;
+    if (violated !== undefined) return { ...violated, decisions };
+    return { outcome: undecided ? "undecided" : "holds", decisions, states: undefined };
   };
 
   #examineClaim(
@@ -321,6 +344,7 @@ class Prover {
         return found;
       }
       case "ttl":
+      case "capacity":
         return { outcome: "undecided", decisions: 0, states: undefined };
       default:
         return proveSupport(subject, { claim, ...common });
@@ -337,6 +361,30 @@ class Prover {
       found = counterExample(this.#policy, at);
     }
     return this.#made(found === undefined ? "proved" : "violated", "", found);
+  }
+
+  #capacityVerdict(claim: Extract<Claim, { readonly kind: "capacity" }>): Verdict {
+    const { services } = this.#assertion.assertion;
+    const decisionsMax = this.#decisionsMax;
+    const found = proveCapacity(this.#policy, { claim, services, decisionsMax });
+    this.#decisions += found.decisions;
+    // Counts them.
+    Array.from(this.#members());
+    if (found.outcome !== "violated") {
+      return this.#made(found.outcome === "holds" ? "proved" : "undecided", found.detail);
+    }
+    const { lost, sentence, service } = found;
+    const index = service?.service ?? (0 as ServiceIndex);
+    const busy = service?.demand?.findIndex((each) => each > 0) ?? 0;
+    const at = { service: index, classIndex: Math.max(0, busy), changes: [], sentence };
+    const example = counterExample(this.#policy, at);
+    const options = lost.map((region): [string, string] => [
+      "--force-down",
+      `region:${this.#policy.regions[region]?.name ?? ""}`,
+    ]);
+    const command = [example.command, ...options.flat()].join(" ");
+    const changes = lostEndpoints(this.#policy, lost);
+    return this.#made("violated", found.detail, { ...example, options, command, changes });
   }
 
   #made(outcome: Verdict["outcome"], detail: string, found?: CounterExample): Verdict {
