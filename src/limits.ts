@@ -49,9 +49,10 @@ export const limits = {
   latencyRowsMax: 131_072,
   latencyNetworksMax: 256,
   latencyMicrosecondsMax: 60_000_000,
-  /** Samples in one message to the observer, and rows of a file of them. */
+  /** Samples in one message to the observer. */
   latencySamplesMax: 500,
-  latencyFileRowsMax: 500_000,
+  /** Rows of a file of round trips or of loads. */
+  measureRowsMax: 500_000,
   /** Nodes of one condition, and how deep they nest. */
   whenNodesMax: 4096,
   whenDepthMax: 50,
