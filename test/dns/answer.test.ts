@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { createIdentity } from "../../src/fronts/dns/identity.ts";
 import { headerFlags, types } from "../../src/wire/dns-constants.ts";
-import { encodeMessage } from "../../src/wire/dns-message.ts";
+import { decodeMessage, encodeMessage } from "../../src/wire/dns-message.ts";
 import { formatName } from "../../src/wire/dns-name.ts";
 import {
   type Ask,
@@ -511,4 +511,24 @@ test("answer() takes an OPT among others, whatever stands around it", () => {
   assert.equal(rcode(request([opt, opt])), 1);
   assert.equal(rcode(request([{ ...opt, name: wire("a") }])), 1);
   assert.equal(rcode(request([], [opt])), 1);
+});
+
+test("answer() writes a name without regard to what an earlier response left behind", () => {
+  const table = zonesFrom(`
+    $ORIGIN z14.test
+    d CNAME b.a.a
+    e CNAME a.a
+  `);
+  const context = frontFor(table);
+  const lines = (name: string) => {
+    const message = decodeMessage(send(context, requestOf({ name, type: "CNAME" })));
+    assert.ok(message.ok, message.ok ? "" : message.message);
+    return formatResponse(message.value);
+  };
+  // The second response is written over the first, whose name ends as its own does.
+  lines("e.z14.test");
+  assert.deepEqual(lines("d.z14.test"), [
+    "NOERROR aa rd",
+    "an d.z14.test. 60 CNAME b.a.a.z14.test.",
+  ]);
 });

@@ -116,9 +116,14 @@ function sameName(response: Response, at: number, source: Uint8Array, sourceAt: 
   }
 }
 
-/** Where in the response the name in `source` stands already, or -1. */
-function findKnown(response: Response, source: Uint8Array, sourceAt: number): number {
-  for (let i = 0; i < response.knownCount; i++) {
+/** Where in the response, among the first `count` known, the name in `source` stands, or -1. */
+function findKnown(
+  response: Response,
+  source: Uint8Array,
+  sourceAt: number,
+  count: number,
+): number {
+  for (let i = 0; i < count; i++) {
     if (sameName(response, response.known[i]!, source, sourceAt)) return response.known[i]!;
   }
   return -1;
@@ -128,8 +133,10 @@ function findKnown(response: Response, source: Uint8Array, sourceAt: number): nu
 export function writeName(response: Response, source: Uint8Array, sourceAt: number): number {
   const { bytes } = response;
   if (response.knownCount === 0) knowQuestion(response);
+  // Not against its own labels: what stands behind them is still of an earlier response.
+  const count = response.knownCount;
   while (source[sourceAt]! > 0) {
-    const found = findKnown(response, source, sourceAt);
+    const found = findKnown(response, source, sourceAt, count);
     if (found >= 0) {
       write16(response, 0xc000 | found);
       while (source[sourceAt]! > 0) sourceAt += 1 + source[sourceAt]!;
