@@ -41,6 +41,24 @@ export function canonicalHost(text: string): string | undefined {
   return /^\d+$/.test(labels.at(-1) ?? "") ? undefined : name;
 }
 
+/** Why nothing can be reached at a canonical address; undefined when something may. */
+export function unreachableAddress(text: string): string | undefined {
+  if (/^(0\.|::$)/.test(text)) return "stands for no machine";
+  if (/^(2[2-3]\d\.|ff)/.test(text)) return "is a multicast address";
+  if (/^(24\d|25[0-5])\./.test(text)) return "is a reserved address";
+  if (/^::ffff:\d+\./.test(text)) return "is IPv4 written as IPv6, which is never on the wire";
+  if (/^fe[89ab][0-9a-f]:/.test(text)) return "is link-local: it means something on one link only";
+  return undefined;
+}
+
+/** How a name in another script is written in DNS (RFC 5891); undefined when it is no such name. */
+export function asciiHost(text: string): string | undefined {
+  if (!/[\u0080-\uffff]/.test(text) || /[\s/?#@:%\\]/.test(text)) return undefined;
+  const [, wildcard = "", rest = ""] = /^(\*\.)?(.*)$/s.exec(text) ?? [];
+  const ascii = canonicalHost(URL.parse(`http://${rest}/`)?.hostname ?? "");
+  return ascii?.includes("xn--") ? `${wildcard}${ascii}` : undefined;
+}
+
 /** The owner name of a DNS record: a host name, or one under a wildcard (`*.x`), or undefined. */
 export function canonicalOwner(text: string): string | undefined {
   if (!text.startsWith("*.")) return canonicalHost(text);

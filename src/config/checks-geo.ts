@@ -41,6 +41,28 @@ export function checkGeo(checks: Checks): void {
   }
 }
 
+/** Two listeners cannot have one address: DNS, redirect and metrics all listen on TCP. */
+export function checkListen(checks: Checks): void {
+  const { listen } = checks.draft.top;
+  const raw = checks.draft.merged.value["listen"];
+  const seen = new Map<string, Path>();
+  for (const key of ["dns", "redirect", "metrics"] as const) {
+    const own: unknown = listen?.[key];
+    const addresses: readonly unknown[] = Array.isArray(own) ? own : [own];
+    const listed = isMapping(raw) && Array.isArray(raw[key]);
+    for (const [index, address] of addresses.entries()) {
+      if (typeof address !== "string" || address === "off" || address.endsWith(":0")) continue;
+      const path: Path = ["listen", key, ...(listed ? [index] : [])];
+      const first = seen.get(address);
+      if (first === undefined) seen.set(address, path);
+      else {
+        const message = `${address} is listened on already, as \`${first.slice(0, 2).join(".")}\` (${placeText(checks, first)})`;
+        checks.report({ code: "config.duplicate", path, message, hint: "choose another port" });
+      }
+    }
+  }
+}
+
 /** Counts over the whole configuration. Those of one service are checked with it. */
 export function checkSizes(checks: Checks): void {
   const { regions, services } = checks.draft.merged.sections;

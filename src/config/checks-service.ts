@@ -3,7 +3,7 @@
  * by load.ts for each service, whatever is wrong with its neighbours.
  */
 import { limits } from "../limits.ts";
-import { formatTarget } from "./address.ts";
+import { formatTarget, unreachableAddress } from "./address.ts";
 import {
   checkRegionReference,
   isInside,
@@ -75,20 +75,42 @@ function checkEndpoints(checks: ServiceChecks): void {
     const hint = "add a region and its addresses, such as `fra: 192.0.2.1`";
     checks.report({ code: "config.missing", path, message: "no endpoint is written", hint });
   }
-  let poolCount = 0;
+  const pools: PoolAt[] = [];
   let endpointCount = 0;
-  for (const [region, pools] of regions) {
+  for (const [region, written] of regions) {
     const regionPath = [...path, region];
     checkRegionReference(checks, region, { path: regionPath, at: "key", endpoints: false });
-    const found = poolsAt(pools, regionPath);
+    const found = poolsAt(written, regionPath);
     for (const pool of found) {
       checkPool(checks, pool);
       endpointCount += pool.count;
     }
-    poolCount += found.length;
+    pools.push(...found);
+    if (found.length === 0) pools.push({ colour: "", path: regionPath, count: 0, endpoints: [] });
   }
-  checkCount(checks, path, [poolCount, limits.poolsPerServiceMax, "pools"]);
+  checkWeighed(checks, path, pools);
+  checkCount(checks, path, [pools.length, limits.poolsPerServiceMax, "pools"]);
   checkCount(checks, path, [endpointCount, limits.endpointsPerServiceMax, "endpoints"]);
+}
+
+/** Weight 0 everywhere is a service that nobody is sent to. */
+function checkWeighed(checks: ServiceChecks, path: Path, pools: readonly PoolAt[]): void {
+  // An endpoint that is wrong may have any weight.
+  const idle = pools.every(
+    ({ count, endpoints }) =>
+      count > 0 &&
+      count === endpoints.length &&
+      endpoints.every(({ endpoint }) => endpoint.weight === 0),
+  );
+  if (!idle || pools.length === 0) return;
+  checks.report({
+    code: "config.unreachable",
+    severity: "warning",
+    path,
+    message: "every endpoint has the weight 0, so no client is sent to any",
+    hint: "give one of them a weight, or remove the service",
+    at: "key",
+  });
 }
 
 function checkCount(
@@ -105,6 +127,7 @@ function checkPool(checks: ServiceChecks, pool: PoolAt): void {
   const seen = new Map<string, Path>();
   const { minimum, answers } = checks.service;
   for (const { endpoint, path } of pool.endpoints) {
+    checkReachable(checks, endpoint, path);
     for (const identity of identitiesOf(endpoint)) {
       const first = seen.get(identity);
       if (first === undefined) {
@@ -132,6 +155,16 @@ function checkPool(checks: ServiceChecks, pool: PoolAt): void {
   const message = `the pool has ${count}, fewer than the minimum of ${minimum} (${placeText(checks, [...checks.path, "minimum"])})`;
   const hint = "it could never carry anything: lower `minimum`, or add endpoints";
   checks.report({ code: "config.conflict", path: pool.path, message, hint, at: "key" });
+}
+
+/** An address that no client can open a connection to. */
+function checkReachable(checks: ServiceChecks, endpoint: EndpointConfig, path: Path): void {
+  for (const text of [endpoint.ipv4, endpoint.ipv6]) {
+    const why = text === undefined ? undefined : unreachableAddress(text);
+    if (text === undefined || why === undefined) continue;
+    const hint = "write the address that clients connect to";
+    checks.report({ code: "config.invalid", path, message: `${text} ${why}`, hint });
+  }
 }
 
 /** Texts no two endpoints of a pool may share. */

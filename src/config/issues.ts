@@ -8,7 +8,7 @@ import type { ProblemCode } from "../errors.ts";
 import { nearestOf } from "../lib/did-you-mean.ts";
 import type { Path } from "./document.ts";
 import { isUnsupportedKey, offeredPrefix } from "./unsupported.ts";
-import { quote } from "./values.ts";
+import { formatDuration, parseDuration, quote } from "./values.ts";
 
 type Issue = z.core.$ZodIssue;
 type UnionIssue = z.core.$ZodIssueInvalidUnion;
@@ -49,7 +49,7 @@ function findingsOfIssue(issue: Issue, base: Path): Finding[] {
     case "too_big":
       return [outOfRange(issue, path)];
     case "invalid_format":
-      return [invalid(path, `${issue.message}, got ${describe(issue.input)}`, "")];
+      return [invalid(path, `${issue.message}, got ${describe(issue.input)}`, durationHint(issue))];
     case "custom": {
       const params = (issue.params ?? {}) as Partial<Finding>;
       return [{ code: "config.invalid", hint: "", ...params, path, message: issue.message }];
@@ -57,6 +57,17 @@ function findingsOfIssue(issue: Issue, base: Path): Finding[] {
     default:
       return [invalid(path, issue.message, "")];
   }
+}
+
+/** `1h30m` is clear to people: it is said how it is written here. */
+function durationHint({ input, message }: { input?: unknown; message: string }): string {
+  if (typeof input !== "string" || !message.startsWith("expected a duration")) return "";
+  const text = input.replace(/[\s_]+/g, "");
+  if (/^\d+$/.test(text)) return `write its unit, such as \`${text}s\``;
+  if (!/^(\d{1,9}(ms|s|m|h|d))+$/.test(text)) return "";
+  const parts = text.match(/\d+[a-z]+/g) ?? [];
+  const ms = parts.reduce((sum, part) => sum + (parseDuration(part) ?? 0), 0);
+  return `write \`${formatDuration(ms)}\``;
 }
 
 function stepOf(step: PropertyKey): string | number {
@@ -68,6 +79,15 @@ function invalid(path: Path, message: string, hint: string, at?: "key"): Finding
 }
 
 export function unknownKey(key: string, parent: Path, known: readonly string[]): Finding {
+  if (key === "<<") {
+    return {
+      code: "config.unknown-key",
+      path: [...parent, key],
+      message: "keys are not merged: `<<` is none of YAML 1.2",
+      hint: "write them out, or give the whole value an anchor and an alias",
+      at: "key",
+    };
+  }
   const near = nearestOf(key, known);
   const working = known.filter((each) => !isUnsupportedKey([...parent, each]));
   return {
@@ -201,7 +221,7 @@ function typeHint(input: unknown, kinds: readonly string[]): string {
   const wantsNumber = kinds.includes("int") || kinds.includes("number");
   if (typeof input === "string" && wantsNumber && /^\d+$/.test(input)) return "remove the quotes";
   if (typeof input === "number" && kinds.includes("string")) {
-    return "put it in quotes, or write its unit if it is a duration, such as 30s";
+    return "put it in quotes, or write its unit if it has one, such as 30s or 5%";
   }
   return "";
 }

@@ -8,7 +8,7 @@ import type { Checks, ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts"
 import { checkAssertions } from "./checks-assert.ts";
 import { checkColours } from "./checks-colours.ts";
 import { checkDependencies } from "./checks-dependencies.ts";
-import { checkGeo, checkSizes } from "./checks-geo.ts";
+import { checkGeo, checkListen, checkSizes } from "./checks-geo.ts";
 import { checkHealth } from "./checks-health.ts";
 import { checkPolicies } from "./checks-policies.ts";
 import { checkRedirects } from "./checks-redirect.ts";
@@ -182,6 +182,7 @@ function checkAll(checks: Checks): readonly ServiceChecks[] {
   checkSizes(checks);
   checkZones(checks);
   checkGeo(checks);
+  checkListen(checks);
   checkAssertions(checks);
   const policies = checkPolicies(checks);
   const services = [...draft.services].flatMap(([name, service]): ServiceChecks[] => {

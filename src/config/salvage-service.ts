@@ -2,6 +2,7 @@
  * One service of a configuration with errors: its conditions, records, names and host names are
  * kept, each by itself, whatever is wrong with the others. Called by salvage.ts.
  */
+import { canonicalOwner } from "./address.ts";
 import type { ServiceChecks } from "./checks.ts";
 import { endpointsAt, poolsAt } from "./checks-service.ts";
 import { planRegions } from "./checks-steer.ts";
@@ -18,6 +19,8 @@ interface Salvaging {
   readonly faults: Faults;
   /** For endpoints that stand in for others. */
   readonly region: string;
+  /** Of the service, for a name that stands in for its own. */
+  readonly index: number;
 }
 
 type Endpoints = ServiceConfig["endpoints"];
@@ -25,7 +28,7 @@ type Endpoints = ServiceConfig["endpoints"];
 export function salvageService(checks: ServiceChecks, salvaging: Salvaging): ServiceConfig {
   const { faults } = salvaging;
   const path = checks.path.join(".");
-  const names = salvageNames(checks, faults);
+  const names = salvageNames(checks, salvaging);
   const { service, raw } = checks;
   if (!faults.within(path)) return { ...(service as ServiceConfig), names };
   const endpoints = salvageEndpoints(checks, salvaging);
@@ -64,7 +67,8 @@ function salvageKeys(checks: ServiceChecks, faults: Faults): Record<string, unkn
 }
 
 /** At its own index each; "" in the place of one that is wrong. */
-function salvageNames(checks: ServiceChecks, faults: Faults): string[] {
+function salvageNames(checks: ServiceChecks, salvaging: Salvaging): string[] {
+  const { faults } = salvaging;
   const raw = checks.raw["names"];
   const names: string[] = Array.isArray(raw) ? new Array<string>(raw.length).fill("") : [];
   for (const { name, path } of namesOf(checks)) {
@@ -73,7 +77,10 @@ function salvageNames(checks: ServiceChecks, faults: Faults): string[] {
     names[index] = faults.at(path.join(".")) ? "" : name;
   }
   // Its records are read under a name, and it is nobody else's.
-  if (!names.some(Boolean)) names.push(`${checks.name}.invalid`);
+  if (!names.some(Boolean)) {
+    const isName = canonicalOwner(`${checks.name}.invalid`) !== undefined;
+    names.push(`${isName ? checks.name : `service-${salvaging.index}`}.invalid`);
+  }
   return names;
 }
 
@@ -109,7 +116,10 @@ function salvageResidency(checks: ServiceChecks, faults: Faults): ServiceConfig[
   };
 }
 
-function salvageFallback(checks: ServiceChecks, salvaging: Salvaging): ServiceConfig["fallback"] {
+function salvageFallback(
+  checks: ServiceChecks,
+  salvaging: Omit<Salvaging, "index">,
+): ServiceConfig["fallback"] {
   const { faults } = salvaging;
   const path = `${checks.path.join(".")}.fallback`;
   const raw = checks.raw["fallback"];

@@ -50,9 +50,9 @@ export function salvage(
   }
   const zones = draft.zones.map((zone) => [zone.apex, mendZone(draft, zone, faults)] as const);
   const spare = spareZone(draft);
-  const kept = services.map((checks): [string, ServiceConfig] => [
+  const kept = services.map((checks, index): [string, ServiceConfig] => [
     checks.name,
-    salvageService(checks, { faults, region: [...regions.keys()][0] ?? "region" }),
+    salvageService(checks, { faults, region: [...regions.keys()][0] ?? "region", index }),
   ]);
   // A region that is defined nowhere is no reason to say nothing of the endpoints in it.
   for (const [, { endpoints, fallback }] of kept) {

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import {
+  asciiHost,
   canonicalIpv4,
   canonicalIpv6,
   canonicalOwner,
@@ -80,14 +81,23 @@ const endpointShort = z
     if (address !== undefined) {
       return { ...address, cname: false, weight: 1, name: formatTarget(address) };
     }
-    context.addIssue({
-      code: "custom",
-      message: `${quote(text)} is neither an address nor a host name`,
-      params: { hint: "write 192.0.2.1, 192.0.2.1:8080, [2001:db8::1]:8080 or host.example:8080" },
-    });
+    context.addIssue({ code: "custom", ...targetFault(text) });
     return z.NEVER;
   })
   .describe("`192.0.2.1`, `192.0.2.1:8080`, `2001:db8::1`, `[2001:db8::1]:8080` or a host name.");
+
+/** Why a text is no endpoint, and what it may have been meant to be. */
+function targetFault(text: string): { message: string; params: { hint: string } } {
+  const [, head = "", port] = /^(.*):(\d+)$/s.exec(text) ?? [];
+  if (port !== undefined && parseTarget(head) !== undefined) {
+    const hint = "ports are 1 to 65535";
+    return { message: `${quote(text)}: ${port} is no port`, params: { hint } };
+  }
+  const ascii = asciiHost(text);
+  const forms = "192.0.2.1, 192.0.2.1:8080, [2001:db8::1]:8080 or host.example:8080";
+  const message = `${quote(text)} is neither an address nor a host name`;
+  return { message, params: { hint: `write ${ascii === undefined ? forms : `\`${ascii}\``}` } };
+}
 
 const endpointShape = {
   ipv4: canonical(canonicalIpv4, "an IPv4 address such as 192.0.2.1")

@@ -5,7 +5,13 @@
  */
 import { z } from "zod";
 import { limits } from "../limits.ts";
-import { canonicalCidr, canonicalHost, canonicalIpv4, canonicalIpv6 } from "./address.ts";
+import {
+  asciiHost,
+  canonicalCidr,
+  canonicalHost,
+  canonicalIpv4,
+  canonicalIpv6,
+} from "./address.ts";
 
 /**
  * A mapping with these keys and no others. The names of the keys travel in the message of the
@@ -112,7 +118,10 @@ export const canonical = (parse: (text: string) => string | undefined, what: str
   z.string().transform((text, context): string => {
     const value = parse(text);
     if (value !== undefined) return value;
-    context.addIssue({ code: "custom", message: `${quote(text)} is not ${what}` });
+    const ascii = asciiHost(text);
+    const written = ascii !== undefined && parse(ascii) !== undefined;
+    const hint = written ? { params: { hint: `write \`${ascii}\`` } } : {};
+    context.addIssue({ code: "custom", message: `${quote(text)} is not ${what}`, ...hint });
     return z.NEVER;
   });
 
