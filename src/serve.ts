@@ -4,7 +4,7 @@
  * demo/. It reads no configuration and opens no socket: what can crash, hang or be attacked is a
  * part.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatProblem, type Problem } from "./errors.ts";
@@ -190,6 +190,12 @@ function prepare(stateDir: string, say: Say): Lock | undefined {
   if (fault !== undefined) {
     return refuse({ code: "state.unusable", message: fault, hint: "use a shorter --state" });
   }
+  // What is in it is believed: policies, overrides, compiled modules.
+  process.umask(0o077);
+  if (isOpenToAll(stateDir)) {
+    const message = `anybody may write to ${stateDir}`;
+    return refuse({ code: "state.unusable", message, hint: `chmod go-w ${stateDir}` });
+  }
   const paths = statePaths(stateDir);
   const taken = takeLock(paths.lock);
   if (!taken.ok && taken.reason === "held") {
@@ -214,6 +220,15 @@ function prepare(stateDir: string, say: Say): Lock | undefined {
     say("warn", `no ${pidFile(stateDir)}: ${String(error)}`);
   }
   return taken.lock;
+}
+
+function isOpenToAll(folder: string): boolean {
+  try {
+    return (statSync(folder).mode & 0o002) !== 0;
+  } catch {
+    // There is none yet; or there is trouble, which the lock will meet too.
+    return false;
+  }
 }
 
 /** For `kill -HUP $(cat ...)`; nothing reads it. */

@@ -109,7 +109,8 @@ export function standardErrorSink(options: Omit<LineSinkOptions, "writeSome">): 
  */
 function standardErrorWriter(): WriteSome {
   const status = statusOf(2);
-  if (status?.isSocket() === true) return streamWriter();
+  // Node sets the flag when it makes a stream of it; the stream is not used.
+  if (status?.isSocket() === true) void process.stderr;
   const again = status?.isFile() === true ? undefined : reopen();
   const fd = again ?? 2;
   return (bytes) => {
@@ -141,15 +142,4 @@ function reopen(): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Node tries each write at once and keeps what is left; it is asked for no more than a little. */
-function streamWriter(): WriteSome {
-  const stream = process.stderr;
-  stream.on("error", () => undefined);
-  return (bytes) => {
-    if (stream.writableLength > 0) return 0;
-    stream.write(bytes);
-    return bytes.length;
-  };
 }

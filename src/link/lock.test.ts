@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -33,6 +33,24 @@ void test("takeLock() refuses a second holder until the first is gone, however i
   const again = takeLock(file);
   assert.ok(again.ok);
   again.lock.release();
+  rmSync(folder, { recursive: true });
+});
+
+void test("takeLock() takes what is left of a damaged file, and never writes twice", () => {
+  const folder = mkdtempSync(join(tmpdir(), "rhumb-lock-"));
+  const file = join(folder, "lock");
+  for (const left of ["", "garbage, and more of it than a header ".repeat(200)]) {
+    writeFileSync(file, left);
+    const taken = takeLock(file);
+    assert.ok(taken.ok, left);
+    assert.equal(takeLock(file).ok, false);
+    taken.lock.release();
+    const written = statSync(file).mtimeMs;
+    const again = takeLock(file);
+    assert.ok(again.ok);
+    again.lock.release();
+    assert.equal(statSync(file).mtimeMs, written);
+  }
   rmSync(folder, { recursive: true });
 });
 

@@ -106,10 +106,11 @@ export class TestServer {
     await closed;
   }
 
-  /** Starts the process; `ready` waits for it to serve. */
-  spawn(): ChildProcess {
+  /** Starts the process, below `prelude` of a shell; `ready` waits for it to serve. */
+  spawn(prelude = ""): ChildProcess {
     const args = [cli, "serve", "-c", this.config, "--state", this.stateDir, "--node", "test"];
-    const child = spawn(process.execPath, [...args, "--log-format", "json"], {
+    const command = [process.execPath, ...args, "--log-format", "json"];
+    const child = spawn("/bin/sh", ["-c", `${prelude}\nexec "$@"`, "sh", ...command], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     let rest = "";
