@@ -184,6 +184,7 @@ function expandPool(pool: readonly EndpointConfig[], written: unknown, at: At): 
 function inUnits(value: unknown, path: Path): unknown {
   const key = path.at(-1) ?? "";
   if (typeof value === "number") {
+    if (key === "panic") return formatPercent(value);
     if (key === "share" && path.at(-2) === "canary") return formatPercent(value);
     const isTime = durationKeys.has(String(key)) || (key === "minimum" && path.at(-2) === "soa");
     return isTime ? formatDuration(value) : value;

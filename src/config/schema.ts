@@ -305,7 +305,9 @@ export const serviceSchema = object({
     .describe(
       "With `spill` or `locality`: the endpoints that are up can carry this much more. Default 1.4.",
     ),
-  panic: later("services.*.panic"),
+  panic: percent
+    .optional()
+    .describe("Below this part of usable endpoints, those that serve are not chosen by health."),
   locality: z
     .enum(["health"])
     .optional()
@@ -431,6 +433,9 @@ const listenSchema = object({
     .union([z.literal("off"), rateLimitSchema])
     .prefault({})
     .describe("How many like responses over UDP one network is sent; docs/dns.md."),
+  dnsExplain: anyNumberOf(cidrOrAddress)
+    .prefault([])
+    .describe("Networks that may ask `TXT _why.NAME` for the reasons of an answer; docs/dns.md."),
   redirect: anyNumberOf(socketAddress).prefault([]).describe("Addresses for the redirect front."),
   metrics: z
     .union([z.literal("off"), socketAddress])
@@ -441,9 +446,6 @@ const listenSchema = object({
   proxy: later("listen.proxy"),
   xds: later("listen.xds"),
   api: later("listen.api"),
-  dnsExplain: anyNumberOf(cidrOrAddress)
-    .prefault([])
-    .describe("Networks that may ask `TXT _why.NAME` for the reasons of an answer; docs/dns.md."),
 });
 
 export const configSchema = object({

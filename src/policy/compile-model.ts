@@ -172,13 +172,16 @@ const overprovisioningDefault = 1.4;
 function healthOf({
   spill,
   locality,
+  panic,
   overprovisioning = overprovisioningDefault,
 }: ServiceConfig): Service["health"] {
-  if (spill === undefined && locality === undefined) return undefined;
+  if (spill === undefined && locality === undefined && panic === undefined) return undefined;
   return {
     overprovisioningPercent: Math.round(overprovisioning * 100),
     spill: spill === "health",
     locality: locality === "health",
+    // Which pools may serve follows from the classes.
+    panic: panic === undefined ? undefined : { hundredths: panic, pools: [] },
   };
 }
 

@@ -61,7 +61,7 @@ export function flattenRules(
 
 type Emit<T> = (steer: T, above: Above) => void;
 
-/** Hands on every way of steering without rules, the first match first, and what must hold of it. */
+/** Hands on each way of steering without rules, the first match first, and what must hold. */
 function flatten(
   flattening: Flattening,
   steer: SteerInput,

@@ -22,7 +22,15 @@ import { type Findings, type PlaceOf, reportError, reportWarning } from "./compi
 import { flattenRules, type WhenCache } from "./compile-rules.ts";
 import { type Jurisdictions, readJurisdictions } from "./jurisdictions.ts";
 import type { NameTableInput } from "./name-table.ts";
-import type { Listen, Policy, RuleSetIndex, Service } from "./policy.ts";
+import type {
+  Listen,
+  Plan,
+  Policy,
+  PoolOrdinal,
+  RuleSet,
+  RuleSetIndex,
+  Service,
+} from "./policy.ts";
 
 /** Goes up whenever equal inputs would give another policy or table than before. */
 export const engineVersion = "1";
@@ -81,9 +89,10 @@ export function compile(
   if (names === undefined || problems.some(({ severity }) => severity === "error")) {
     return { ok: false, problems: ordered(problems) };
   }
-  const services = model.drafts.map(
-    ({ service }, i): Service => ({ ...service, ruleSet: (indices[i] ?? 0) as RuleSetIndex }),
-  );
+  const services = model.drafts.map(({ service }, i): Service => {
+    const ruleSet = (indices[i] ?? 0) as RuleSetIndex;
+    return { ...service, ruleSet, health: withPanicPools(service, ruleSets[ruleSet]) };
+  });
   const policy: Policy = {
     ...digests(config, geography, zones),
     regions,
@@ -167,6 +176,27 @@ function rankedRegions(
 ): ReadonlySet<string> {
   const names = of ?? Object.keys(config.endpoints).filter((name) => !named.has(name));
   return new Set(names.filter((name) => name !== config.standby?.region));
+}
+
+/** Pools that some class may be served from. */
+function withPanicPools(
+  { health, poolCount }: Pick<Service, "health" | "poolCount">,
+  ruleSet: RuleSet | undefined,
+): Service["health"] {
+  if (health?.panic === undefined || ruleSet === undefined) return health;
+  const pools = new Array<boolean>(poolCount).fill(false);
+  for (const { plan, allowed } of ruleSet.classes) {
+    for (const pool of weightedPools(plan)) if (allowed[pool] === true) pools[pool] = true;
+  }
+  return { ...health, panic: { ...health.panic, pools } };
+}
+
+/** Pools of a plan that are not below a weight of 0. */
+function weightedPools(plan: Plan): readonly PoolOrdinal[] {
+  if (plan.kind === "pool") return [plan.pool];
+  return plan.children.flatMap((child, i) =>
+    plan.kind === "split" && plan.weights[i] === 0 ? [] : weightedPools(child),
+  );
 }
 
 /** By place, those without one first: the order in which an operator reads. */

@@ -116,6 +116,14 @@ export interface HealthSteering {
   readonly overprovisioningPercent: number;
   readonly spill: boolean;
   readonly locality: boolean;
+  readonly panic?: Panic | undefined;
+}
+
+export interface Panic {
+  /** In panic below this part of usable endpoints, in hundredths of a percent. */
+  readonly hundredths: number;
+  /** By ordinal: pools that may serve some class. */
+  readonly pools: readonly boolean[];
 }
 
 export interface Dependency {
@@ -260,6 +268,8 @@ export interface Listen {
         readonly exempt: readonly string[];
       }
     | undefined;
+  /** Networks that may ask `TXT _why.NAME`. */
+  readonly dnsExplain: readonly string[];
   readonly redirect: readonly string[];
   /** "" for nowhere. */
   readonly metrics: string;
@@ -268,8 +278,6 @@ export interface Listen {
 /** What some pools can carry together. */
 export interface CapacityLimit {
   /** `region fra`, or `shop/fra`. */
-  /** Networks that may ask `TXT _why.NAME`. */
-  readonly dnsExplain: readonly string[];
   readonly name: string;
   /** `rps`, `connections`, or the operator's own word. */
   readonly unit: string;

@@ -2,7 +2,7 @@
  * A policy as text, for `rhumb compile` and the golden files: everything a decision depends on, in
  * the order of indices, with names beside them. The same policy always gives the same text.
  */
-import { formatDuration } from "../config/values.ts";
+import { formatDuration, formatPercent } from "../config/values.ts";
 import type { Location } from "../geo/geography.ts";
 import type {
   CheckPlan,
@@ -90,9 +90,14 @@ function printService(policy: Policy, service: Service, index: number): readonly
     `    ttl ${service.ttlSecondsMin}s to ${service.ttlSecondsMax}s, hold ${formatDuration(service.holdMs)}, ramp ${formatDuration(service.rampMs)}`,
   ];
   if (service.health !== undefined) {
-    const { spill, locality, overprovisioningPercent } = service.health;
-    const words = [spill ? "spills, " : "", locality ? "weighs localities, " : ""].join("");
-    lines.push(`    health ${words}overprovisioning ${overprovisioningPercent / 100}`);
+    const { spill, locality, panic, overprovisioningPercent } = service.health;
+    const words = [
+      spill ? "spills" : "",
+      locality ? "weighs localities" : "",
+      spill || locality ? `overprovisioning ${overprovisioningPercent / 100}` : "",
+      panic === undefined ? "" : `panic below ${formatPercent(panic.hundredths)}`,
+    ];
+    lines.push(`    health ${words.filter(Boolean).join(", ")}`);
   }
   for (const { service: on, anywhere } of service.dependencies ?? []) {
     lines.push(

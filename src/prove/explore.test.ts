@@ -15,6 +15,8 @@ const state = (cells: readonly number[], benign: boolean): PoolState => ({
 const domain: PoolDomain = {
   key: 0,
   costKey: 0,
+  coarse: false,
+  truncated: false,
   states: [
     state([256, 256, 256, 256, 256, 1], true),
     state([128, 256, 256, 256, 256, 1], false),

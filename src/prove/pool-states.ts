@@ -15,7 +15,12 @@ import { type EndpointState, goodDay, isGoodDay, setEndpointState } from "./endp
 
 /** Beside the five levels: 1 when none of the pool's candidates is down. */
 export const livesCell = levelCount;
-export const cellCount = levelCount + 1;
+/** And when none of its candidates in panic is. */
+export const panicLivesCell = levelCount + 1;
+export const cellCount = levelCount + 2;
+
+/** As many as fit a mask of the explorer. */
+const statesMax = 30;
 
 export interface PoolState {
   /** By level what the pool can carry, then `livesCell`. */
@@ -38,6 +43,10 @@ export interface PoolDomain {
   readonly costKey: number;
   /** The first is the good day. */
   readonly states: readonly PoolState[];
+  /** There are numbers of endpoints between those of `states`, and how many are up may matter. */
+  readonly coarse: boolean;
+  /** There are more states than can be looked at. */
+  readonly truncated: boolean;
 }
 
 /** Pools of one shape have one domain. */
@@ -73,7 +82,10 @@ export class PoolDomains {
       return endpoint.weight === 0 ? "-" : isMonitored(endpoint) ? "m" : "u";
     });
     const health = this.#policy.services[pool.service]?.health;
-    const counts = health === undefined ? "" : ` ${health.overprovisioningPercent}`;
+    const counts =
+      health === undefined
+        ? ""
+        : ` ${health.overprovisioningPercent} ${health.panic === undefined ? "" : "panic"}`;
     const shape = `${rows.join("")} ${pool.minimum} ${pool.standby} ${isGated(pool)} ${fallback}${counts}`;
     return { pool, shape };
   }
@@ -88,12 +100,16 @@ export class PoolDomains {
     };
     const good = new Array<EndpointState>(pool.endpointCount).fill(goodDay);
     if (isGated(pool)) add(good, false);
-    for (const endpoints of this.#arrangements(pool, good)) add(endpoints, true);
-    const states = [...byCells.values()].sort((a, b) => a.cost - b.cost || b.up - a.up);
+    for (const endpoints of this.#arrangements(pool, good, fallback)) add(endpoints, true);
+    const all = [...byCells.values()].sort((a, b) => a.cost - b.cost || b.up - a.up);
+    const states = all.slice(0, statesMax);
+    const panics = this.#policy.services[pool.service]?.health?.panic !== undefined;
+    const coarse = panics && pool.endpointCount > 2;
+    const truncated = all.length > states.length;
     const words = states.map(({ cells, benign }) => `${cells.join(",")}${benign ? "b" : ""}`);
     const costs = states.map(({ cost, up }, i) => `${words[i]}:${cost}:${up}`);
     const costKey = this.#number(costs.join(" "));
-    return { key: this.#number(words.sort().join(" ")), costKey, states };
+    return { key: this.#number(words.sort().join(" ")), costKey, states, coarse, truncated };
   }
 
   #number(text: string): number {
@@ -122,13 +138,18 @@ export class PoolDomains {
     const out = new Uint32Array(levelCount);
     const active = isActive(pool, world, index);
     if (active) poolCarry(policy, world, { pool: index, out, offset: 0 });
-    const row = poolRow(policy, world, { pool, fallback: at.fallback });
-    let [up, lives] = [0, 1];
+    const row = poolRow(policy, world, { pool, fallback: at.fallback, panic: false });
+    const panics = policy.services[pool.service]?.health?.panic !== undefined;
+    const inPanic = panics
+      ? poolRow(policy, world, { pool, fallback: at.fallback, panic: true })
+      : [];
+    let [up, lives, panicLives] = [0, 1, 1];
     row.forEach((share, k) => {
       const endpoint = (pool.firstEndpoint + k) as Parameters<typeof condition>[1];
       const is = condition(world, endpoint);
       if (policy.endpoints[endpoint]?.weight !== 0 && is === conditions.up && active) up++;
       if (share > 0 && is === conditions.down) lives = 0;
+      if ((inPanic[k] ?? 0) > 0 && is === conditions.down) panicLives = 0;
     });
     endpoints.forEach((_, k) => {
       setEndpointState(policy, world, { endpoint: pool.firstEndpoint + k, state: goodDay });
@@ -136,11 +157,15 @@ export class PoolDomains {
     world.pools.active[index] = wasActive;
     const changed = endpoints.filter((state) => !isGoodDay(state)).length;
     const woken = isGated(pool) && at.active ? 1 : 0;
-    const cells = [...out, lives];
+    const cells = [...out, lives, panicLives];
     return { cells, cost: changed + woken, up, benign: changed === 0, active, endpoints };
   }
 
-  #arrangements(pool: Pool, good: readonly EndpointState[]): readonly EndpointState[][] {
+  #arrangements(
+    pool: Pool,
+    good: readonly EndpointState[],
+    fallback: Fallback,
+  ): readonly EndpointState[][] {
     const positions = good.flatMap((_, k) =>
       this.#policy.endpoints[pool.firstEndpoint + k]?.weight === 0 ? [] : [k],
     );
@@ -153,14 +178,19 @@ export class PoolDomains {
     const up = turningPoints(n, pool.minimum);
     if (health !== undefined) up.push(...healthPoints(n, health.overprovisioningPercent));
     const ups = [...new Set(up)];
-    const plain = monitored ? monitoredCounts(n, pool.minimum, ups) : unmonitoredCounts(n, ups);
+    const sparse = health?.panic !== undefined && n > 2;
+    const plain = monitored
+      ? monitoredCounts(n, pool.minimum, { ups, sparse })
+      : unmonitoredCounts(n, ups);
+    // Whether one was last good is read by one fallback.
+    const plainGood = health !== undefined && fallback !== "last-good";
     // Where numbers of endpoints count, all of them returning stands for any of them: as little.
     const ramps = health === undefined ? this.#ramps : [...new Set([1, ...this.#ramps])];
     const made: EndpointState[][] = [];
     for (const counts of plain) {
       const ramping = monitored && counts.up > 0 && (health === undefined || counts.up === n);
       for (const availability of ramping ? [0, ...ramps] : [0]) {
-        for (const lastGood of counts.out === positions.length ? [true] : [true, false]) {
+        for (const lastGood of plainGood || counts.out === n ? [true] : [true, false]) {
           const endpoints = [...good];
           const list = arrange(counts, { availability, lastGood });
           positions.forEach((position, i) => {
@@ -220,10 +250,17 @@ function healthPoints(n: number, percent: number): readonly number[] {
   return [n - 1, enough, enough - 1].filter((up) => up >= 0);
 }
 
-function monitoredCounts(n: number, minimum: number, ups: readonly number[]): readonly Counts[] {
+/** `sparse`: beside some that are up, none or all of the others are unknown. */
+function monitoredCounts(
+  n: number,
+  minimum: number,
+  { ups, sparse }: { readonly ups: readonly number[]; readonly sparse: boolean },
+): readonly Counts[] {
   const made: Counts[] = [];
   for (const up of ups) {
-    for (const unknown of turningPoints(n - up, minimum - up)) {
+    const unknowns =
+      sparse && up > 0 ? [...new Set([0, n - up])] : turningPoints(n - up, minimum - up);
+    for (const unknown of unknowns) {
       for (const held of turningPoints(n - up - unknown, minimum - up - unknown)) {
         const left = n - up - unknown - held;
         for (const down of left === 0 ? [0] : [0, 1, left]) {

@@ -6,7 +6,7 @@
  */
 import type { Claim } from "../config/assertions.ts";
 import { limits } from "../limits.ts";
-import { carriedAvailability, levels } from "../steer/carry.ts";
+import { carriedAvailability, carriedUp, levels } from "../steer/carry.ts";
 import { Explorer } from "./explore.ts";
 import type { PoolState } from "./pool-states.ts";
 import { shareBounds } from "./share-bounds.ts";
@@ -92,8 +92,14 @@ export function proveShare(
 function isExact({ domains }: Subject, explorer: Explorer): boolean {
   return domains.every(({ states: [good] }, pool) => {
     const cell = explorer.peek(pool, levels.up);
-    if (cell === undefined || carriedAvailability(cell) === 0) return true;
-    return cell === good?.cells[levels.up];
+    const counted = carriedUp(explorer.peek(pool, levels.unknown) ?? 0);
+    if (cell === undefined) return true;
+    if (carriedAvailability(cell) === 0) return counted === 0;
+    const usable = explorer.peek(pool, levels.unknown);
+    return (
+      cell === good?.cells[levels.up] &&
+      (usable ?? good?.cells[levels.unknown]) === good?.cells[levels.unknown]
+    );
   });
 }
 

@@ -78,13 +78,14 @@ export function subjectOf(policy: Policy, input: SubjectInput): Subject {
   const mayServe = pools.map((_, now) => named.has(now as PoolOrdinal) && outside[now] !== true);
   const allowed = order.map((old) => original.allowed[old] === true);
   const fixedPool = service.fixedPool === -1 ? -1 : at(service.fixedPool);
+  const health = renumberHealth(service.health, order);
   const ids = domains.map((domain) => (input.costs ? domain.costKey : domain.key));
   const facts = pools.map((_, i) => [ids[i], regions[i], outside[i], allowed[i]]);
   return {
     index,
     classIndex,
-    key: JSON.stringify([plan, service.fallback, service.health, fixedPool, facts]),
-    service: { ...service, firstPool: 0 as PoolIndex, fixedPool },
+    key: JSON.stringify([plan, service.fallback, health, fixedPool, facts]),
+    service: { ...service, firstPool: 0 as PoolIndex, fixedPool, health },
     classPlan: { ...original, plan, allowed, ranking: original.ranking.map(at) },
     pools,
     domains,
@@ -137,6 +138,15 @@ function renumber(
   if (plan.kind === "first") return { kind: "first", children };
   const exact = weights === "exact";
   return { ...plan, children, weights: plan.weights.map((w) => (exact ? w : Math.min(1, w))) };
+}
+
+function renumberHealth(
+  health: Service["health"],
+  order: readonly PoolOrdinal[],
+): Service["health"] {
+  if (health?.panic === undefined) return health;
+  const { hundredths, pools } = health.panic;
+  return { ...health, panic: { hundredths, pools: order.map((old) => pools[old] === true) } };
 }
 
 /** Pools of the plan that are not below a weight of 0. */

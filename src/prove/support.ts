@@ -6,7 +6,7 @@
 import type { Claim } from "../config/assertions.ts";
 import type { attempt } from "../steer/plan-shares.ts";
 import { Explorer } from "./explore.ts";
-import { livesCell, type PoolState } from "./pool-states.ts";
+import { livesCell, type PoolState, panicLivesCell } from "./pool-states.ts";
 import type { Subject } from "./subject.ts";
 
 export type AttemptFunction = typeof attempt;
@@ -55,8 +55,8 @@ export function proveSupport(subject: Subject, input: SupportInput): Found {
   const whole = explorer.all(
     () => {
       decisions++;
-      const { shares } = input.attempt(subject.service, subject.classPlan, explorer.carry);
-      return holds(claim, { subject, shares, explorer });
+      const made = input.attempt(subject.service, subject.classPlan, explorer.carry);
+      return holds(claim, { subject, made, explorer });
     },
     (good) => {
       if (decisions > input.decisionsMax) return false;
@@ -71,7 +71,11 @@ export function proveSupport(subject: Subject, input: SupportInput): Found {
     },
   );
   if (states !== undefined) return { outcome: "violated", decisions, states };
-  return { outcome: whole ? "holds" : "undecided", decisions, states };
+  // Of living answers: how many live where says whether the service is in panic.
+  const counted = subject.domains.some(
+    ({ coarse, truncated }) => truncated || (coarse && claim.kind === "answer-endpoints"),
+  );
+  return { outcome: whole && !counted ? "holds" : "undecided", decisions, states };
 }
 
 export function costOf(states: readonly PoolState[]): number {
@@ -83,16 +87,18 @@ function holds(
   claim: SupportClaim,
   at: {
     readonly subject: Subject;
-    readonly shares: readonly number[];
+    readonly made: ReturnType<AttemptFunction>;
     readonly explorer: Explorer;
   },
 ): boolean {
-  const { subject, shares, explorer } = at;
+  const { subject, explorer } = at;
+  const { shares, panic } = at.made;
   if (claim.kind === "residency") {
     return shares.every((share, pool) => share === 0 || subject.outside[pool] !== true);
   }
+  const cell = panic === undefined ? livesCell : panicLivesCell;
   return (
     shares.some((share) => share > 0) &&
-    shares.every((share, pool) => share === 0 || explorer.read(pool, livesCell) === 1)
+    shares.every((share, pool) => share === 0 || explorer.read(pool, cell) === 1)
   );
 }

@@ -11,6 +11,7 @@ import type {
   Policy,
   Pool,
   PoolIndex,
+  Service,
   ServiceIndex,
 } from "../policy/policy.ts";
 import { isGated } from "../policy/pool-kinds.ts";
@@ -35,6 +36,8 @@ export const levelCount = 5;
  * | 0 .. 8   | availability                                    |
  * | 9 .. 19  | endpoints up, 0 if the pool cannot carry        |
  * | 20 .. 30 | endpoints in all, 0 if the pool is not eligible |
+ *
+ * and, where it may be in panic, that of level 1: endpoints up or unknown, and in all.
  */
 export type Carry = Uint32Array;
 
@@ -119,12 +122,18 @@ export function poolCarry(
   const [, down = 0, held = 0, unknown = 0, up = 0] = count;
   const enough = (n: number) => n > 0 && n >= pool.minimum;
   at.out[at.offset + levels.up] = enough(up) ? greatest : 0;
-  if (policy.services[pool.service]?.health !== undefined) {
+  const health = policy.services[pool.service]?.health;
+  if (health !== undefined) {
     const all = count.reduce((sum, n) => sum + n, 0);
     const counts = (all << allShift) | ((enough(up) ? up : 0) << upShift);
     at.out[at.offset + levels.up] = (enough(up) ? greatest : 0) | counts;
   }
   at.out[at.offset + levels.unknown] = enough(up + unknown) ? full : 0;
+  if (health?.panic !== undefined) {
+    const all = count.reduce((sum, n) => sum + n, 0);
+    const usable = (all << allShift) | ((up + unknown) << upShift);
+    at.out[at.offset + levels.unknown] = (enough(up + unknown) ? full : 0) | usable;
+  }
   at.out[at.offset + levels.held] = enough(up + unknown + held) ? full : 0;
   at.out[at.offset + levels.lastGood] = lastGood > 0 ? full : 0;
   at.out[at.offset + levels.serveAll] = up + unknown + held + down > 0 ? full : 0;
@@ -153,22 +162,54 @@ export function serviceCarry(policy: Policy, world: World, index: ServiceIndex):
   return out;
 }
 
+/** Usable endpoints and all, of the pools that may serve; undefined when it is not in panic. */
+export function panicCounts(
+  { health }: Service,
+  carry: Carry,
+): { readonly usable: number; readonly all: number } | undefined {
+  if (health?.panic === undefined) return undefined;
+  const { hundredths, pools } = health.panic;
+  let [usable, all] = [0, 0];
+  pools.forEach((mayServe, ordinal) => {
+    const cell = mayServe ? (carry[ordinal * levelCount + levels.unknown] ?? 0) : 0;
+    usable += carriedUp(cell);
+    all += carriedAll(cell);
+  });
+  return usable > 0 && usable * 10_000 < hundredths * all ? { usable, all } : undefined;
+}
+
+export function serviceInPanic(policy: Policy, world: World, index: ServiceIndex): boolean {
+  const service = policy.services[index];
+  if (service?.health?.panic === undefined) return false;
+  return panicCounts(service, serviceCarry(policy, world, index)) !== undefined;
+}
+
 /**
  * Step 7: shares of limits.shareTotal by position in the pool; all 0 when there is no candidate.
  */
 export function poolRow(
   policy: Policy,
   world: World,
-  at: { readonly pool: Pool; readonly fallback: Fallback },
+  at: {
+    readonly pool: Pool;
+    readonly fallback: Fallback;
+    /** Of its service, for who knows it already. */
+    readonly panic?: boolean;
+  },
 ): readonly number[] {
-  const { pool, fallback } = at;
+  const { pool, fallback, panic = serviceInPanic(policy, world, pool.service) } = at;
   const weights: number[] = [];
   const rank: number[] = [];
   let best = 0;
   for (let k = 0; k < pool.endpointCount; k++) {
     const endpoint = (pool.firstEndpoint + k) as EndpointIndex;
     const weight = policy.endpoints[endpoint]?.weight ?? 0;
-    const mine = weight === 0 ? 0 : candidateRank(world, endpoint, fallback);
+    const mine =
+      weight === 0
+        ? 0
+        : panic
+          ? panicRank(world, endpoint)
+          : candidateRank(world, endpoint, fallback);
     weights.push(weight);
     rank.push(mine);
     best = Math.max(best, mine);
@@ -184,6 +225,11 @@ export function poolRow(
     availabilities = plain.map((a) => Math.floor((a * whole) / greatest));
   }
   return roundSplit(weights, availabilities);
+}
+
+/** In panic everything that is not out is one set. */
+function panicRank(world: World, endpoint: EndpointIndex): number {
+  return condition(world, endpoint) === conditions.out ? 0 : candidateRanks.fallback;
 }
 
 /** The sets of step 7, the first of them greatest; 0 is none. */

@@ -112,6 +112,11 @@ function toReason({ code, kind, index, detail }: Collected): Reason {
   return { code, subject: { kind: "endpoint", endpoint: index }, detail };
 }
 
+/** The plan gave the shares. */
+function byPlan({ name }: Attempt): boolean {
+  return name !== "fixed" && name !== "refuse";
+}
+
 /** Step 6.3 came to the fixed pool: it served, or the service is refused although it has one. */
 function fixedAsked(service: Service, attempt: Attempt): boolean {
   return service.fallback === "fixed" && (attempt.name === "fixed" || attempt.name === "refuse");
@@ -125,6 +130,8 @@ function classReasons(policy: Policy, facts: DecideFacts, found: Collected[]): v
   else add("class.rule", when);
   if (seen === "unknown") add("class.unknown");
   if (seen === "span") add("class.span");
+  const { panic } = attempt;
+  if (panic !== undefined && byPlan(attempt)) add("panic.on", `${panic.usable} of ${panic.all}`);
   if (classPlan.orderedBy !== undefined) add("latency.ranked", classPlan.orderedBy);
   else if (classPlan.ranking.length > 0) add("nearest.ranked");
   switch (attempt.name) {

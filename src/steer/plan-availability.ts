@@ -15,6 +15,8 @@ export interface PlanFacts {
   readonly carry: Carry;
   /** Of the service; undefined where nothing is opted in. */
   readonly health: HealthSteering | undefined;
+  /** Health picks the tiers, and nothing below them. */
+  readonly panic?: boolean;
 }
 
 /** Step 5, the availability of a node; 0 when it cannot carry. */
@@ -40,6 +42,12 @@ export function planAvailability(plan: Plan, asked: Asked, facts: PlanFacts): nu
 /** By tier, a node that is no `first` is asked at level 0 and, if it cannot carry, at level 1. */
 export function tierLevel(plan: Plan, facts: PlanFacts): Level {
   return planAvailability(plan, levels.up, facts) > 0 ? levels.up : levels.unknown;
+}
+
+/** The level at which a node is asked for its shares. */
+export function levelInside(plan: Plan, asked: Asked, facts: PlanFacts): Asked {
+  const isTier = asked === "by-tier" && plan.kind !== "first";
+  return isTier && facts.panic === true ? levels.serveAll : levelBelow(plan, asked, facts);
 }
 
 /** The level at which the children of a node are asked. */

@@ -5,8 +5,8 @@
  */
 import { limits } from "../limits.ts";
 import type { ClassPlan, Plan, PoolOrdinal, Service } from "../policy/policy.ts";
-import { type Carry, levels } from "./carry.ts";
-import { type Asked, levelBelow, type PlanFacts, planAvailability } from "./plan-availability.ts";
+import { type Carry, levels, panicCounts } from "./carry.ts";
+import { type Asked, levelInside, type PlanFacts, planAvailability } from "./plan-availability.ts";
 import { healthyWeights, isWhole, planLoad, spillQuotients } from "./plan-health.ts";
 import { type Quotients, roundQuotients, splitQuotients } from "./shares.ts";
 
@@ -25,6 +25,8 @@ export interface Attempt {
   readonly name: AttemptName;
   /** By pool ordinal, of limits.shareTotal; all 0 when refused. */
   readonly shares: readonly number[];
+  /** Endpoints usable and in all of a service in panic. */
+  readonly panic?: { readonly usable: number; readonly all: number };
 }
 
 /** An exact share on its way down the plan. */
@@ -65,7 +67,7 @@ export function planShares(
  */
 function onlyTaker(plan: Plan, asked: Asked, facts: PlanFacts): PoolOrdinal | -1 {
   if (plan.kind === "pool") return plan.pool;
-  const below = levelBelow(plan, asked, facts);
+  const below = levelInside(plan, asked, facts);
   let taker: Plan | undefined;
   for (let i = 0; i < plan.children.length; i++) {
     const child = plan.children[i];
@@ -98,7 +100,7 @@ function give(plan: Plan, giving: Giving): void {
     giving.leaf(plan.pool, share);
     return;
   }
-  const asked = levelBelow(plan, giving.asked, facts);
+  const asked = levelInside(plan, giving.asked, facts);
   const { numerators, denominator } = quotientsOf(plan, asked, facts);
   plan.children.forEach((child, i) => {
     const numerator = numerators[i] ?? 0n;
@@ -187,10 +189,18 @@ function lastServing(availabilities: readonly number[]): number {
 
 /** Step 6: the first attempt that gives a share to any pool. */
 export function attempt(service: Service, classPlan: ClassPlan, carry: Carry): Attempt {
-  const facts: PlanFacts = { allowed: classPlan.allowed, carry, health: service.health };
+  const counts = panicCounts(service, carry);
+  const panic = counts === undefined ? {} : { panic: counts };
+  const { allowed } = classPlan;
+  const facts: PlanFacts = {
+    allowed,
+    carry,
+    health: service.health,
+    panic: counts !== undefined,
+  };
   const ask = (name: AttemptName, asked: Asked): Attempt | undefined => {
     const shares = planShares(classPlan.plan, asked, facts);
-    return shares === undefined ? undefined : { name, shares };
+    return shares === undefined ? undefined : { name, shares, ...panic };
   };
   return (
     ask("ordinary", "by-tier") ??

@@ -25,6 +25,7 @@ export const reasonCodes = {
   "tier.preferred": "In the first tier of the plan.",
   "tier.failover": "In a later tier: those before it cannot carry, or not all of it.",
   "spill.health": "Fewer endpoints are up than overprovisioning makes good; the rest spills.",
+  "panic.on": "So few endpoints are usable that those that serve are not chosen by health.",
   "capacity.no-demand":
     "Capacity is declared, but neither demand nor load is known: it does not count.",
   "capacity.demand": "Spread over capacity by the declared demand.",

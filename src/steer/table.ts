@@ -171,6 +171,12 @@ export function updateTable(
     pools.add(index);
     services.add(pool.service);
   }
+  // A row of a service that may be in panic depends on all its pools.
+  for (const service of services) {
+    const { firstPool = 0, poolCount = 0, health } = policy.services[service] ?? {};
+    if (health?.panic === undefined) continue;
+    for (let k = 0; k < poolCount; k++) pools.add((firstPool + k) as PoolIndex);
+  }
   for (const service of remeasured(table, policy, world)) services.add(service);
   for (const pool of pools) updateRow(table, { policy, world, pool });
   for (const service of services) updateColumn(table, { policy, world, service });

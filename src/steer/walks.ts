@@ -14,7 +14,7 @@ import type {
   ServiceIndex,
 } from "../policy/policy.ts";
 import { allocations, capacityWalks, keepsPerPool, type World } from "../world/world.ts";
-import type { Carry } from "./carry.ts";
+import { type Carry, panicCounts } from "./carry.ts";
 import { type PlanFacts, planAvailability } from "./plan-availability.ts";
 import { type Attempt, attempt, planShares } from "./plan-shares.ts";
 import { roundIntegers } from "./shares.ts";
@@ -39,7 +39,7 @@ export function allocatedAttempt(policy: Policy, world: World, at: ClassAt): Att
   if (!walks || made.name !== "ordinary") return made;
   const kept = walked(policy, world, at);
   const total = kept.reduce((sum, each) => sum + each, 0);
-  return total === 0 ? made : { name: made.name, shares: roundIntegers(kept, total) };
+  return total === 0 ? made : { ...made, shares: roundIntegers(kept, total) };
 }
 
 function walked(policy: Policy, world: World, at: ClassAt): readonly number[] {
@@ -87,7 +87,8 @@ export interface Tier {
 
 /** The tiers of a class that the walks come to. */
 export function classTiers({ service, classPlan, carry }: ClassAt): readonly Tier[] {
-  const facts: PlanFacts = { allowed: classPlan.allowed, carry, health: service.health };
+  const panic = panicCounts(service, carry) !== undefined;
+  const facts: PlanFacts = { allowed: classPlan.allowed, carry, health: service.health, panic };
   return tiersOf(classPlan.plan)
     .slice(0, limits.capacityTiersMax)
     .map((plan) => {

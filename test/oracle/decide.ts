@@ -1,7 +1,8 @@
 /**
  * The oracle: a naive decide, written from docs/steering.md alone, with exact fractions and no
  * thought for speed. It shares no code with src/steer; decide.test.ts holds the two against each
- * other on random policies and worlds. Here steps 6, 8 and 9; scene.ts has those before, reasons.ts 10.
+ * other on random policies and worlds. Here steps 6, 8 and 9; scene.ts has those before,
+ * reasons.ts has step 10.
  */
 import type { Policy, ServiceIndex } from "../../src/policy/policy.ts";
 import type { World } from "../../src/world/world.ts";

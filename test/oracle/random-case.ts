@@ -151,7 +151,7 @@ function randomPolicy(dice: Dice): Policy {
         firstPool: 0,
         poolCount,
         fallback,
-        health: randomHealth(dice),
+        health: randomHealth(dice, planMembers(plan)),
         fixedPool: fallback === "fixed" ? planned : -1,
         key: "query",
         answers: dice.chance(50) ? 1 : dice.between(2, 4),
@@ -166,11 +166,28 @@ function randomPolicy(dice: Dice): Policy {
 }
 
 /** Half the services opt in to nothing. */
-function randomHealth(dice: Dice): HealthSteering | undefined {
+function randomHealth(dice: Dice, pools: readonly boolean[]): HealthSteering | undefined {
   if (dice.chance(50)) return undefined;
   const spill = dice.chance(70);
   const overprovisioningPercent = dice.pick([100, 140, 140, 175, 250]);
-  return { overprovisioningPercent, spill, locality: !spill || dice.chance(60) };
+  const hundredths = dice.pick([3000, 5000, 9000]);
+  const panic = dice.chance(40) ? { hundredths, pools } : undefined;
+  return { overprovisioningPercent, spill, locality: !spill || dice.chance(60), panic };
+}
+
+/** By ordinal: may serve the only class. */
+function planMembers({ plan, allowed }: ClassPlan): readonly boolean[] {
+  const members = new Set<number>();
+  const walk = (node: Plan): void => {
+    if (node.kind === "pool") members.add(node.pool);
+    else {
+      node.children.forEach((child, i) => {
+        if (node.kind === "first" || node.weights[i] !== 0) walk(child);
+      });
+    }
+  };
+  walk(plan);
+  return allowed.map((is, ordinal) => is && members.has(ordinal));
 }
 
 /** Sometimes the plan is one that latency may reorder. */

@@ -99,6 +99,8 @@ export function reasons(scene: Scene, said: Said): string[] {
     const detail = service.health?.spill === true ? lacking(pool) : undefined;
     if (detail !== undefined) add("spill.health", name(pool), detail);
   }
+  const panic = scene.panic();
+  if (panic !== undefined && byPlan) add("panic.on", "service", `${panic.n} of ${panic.all}`);
   const allocation = world.services.allocation[scene.index];
   if (allocation === 1) add("capacity.no-demand", "service");
   if (said.by === "tiers" && allocation === 2) add("capacity.demand", "service");

@@ -17,7 +17,7 @@ import {
   times,
   zero,
 } from "./fraction.ts";
-import { ways } from "./ways.ts";
+import { weighted } from "./ways.ts";
 
 export interface OracleDecision {
   readonly outcome: "answer" | "refuse";
@@ -94,7 +94,11 @@ export class Scene {
   /** Step 2. */
   isEligible(ordinal: number): boolean {
     const pool = this.pool(ordinal);
-    if (this.allowed[ordinal] !== true || pool.fixed) return false;
+    return this.allowed[ordinal] === true && !pool.fixed && this.isActive(ordinal);
+  }
+
+  isActive(ordinal: number): boolean {
+    const pool = this.pool(ordinal);
     const index = this.service.firstPool + ordinal;
     if (pool.standby !== "manual" && pool.requires === undefined) return true;
     return this.world.pools.active[index] === 1;
@@ -165,6 +169,24 @@ export class Scene {
     return { n, all: this.endpoints(ordinal).length };
   }
 
+  /** Step 5, "Panic". */
+  panic(): { n: number; all: number } | undefined {
+    const panic = this.service.health?.panic;
+    if (panic === undefined) return undefined;
+    const classes = this.policy.ruleSets[this.service.ruleSet]?.classes ?? [];
+    let [n, all] = [0, 0];
+    for (let ordinal = 0; ordinal < this.service.poolCount; ordinal++) {
+      const mayServe = classes.some(
+        ({ plan, allowed }) =>
+          allowed[ordinal] === true && weighted(plan).some((way) => way.pool === ordinal),
+      );
+      if (!mayServe || this.pool(ordinal).fixed || !this.isActive(ordinal)) continue;
+      n += this.count(ordinal, "up", "unknown");
+      all += this.endpoints(ordinal).length;
+    }
+    return n > 0 && n * 10_000 < panic.hundredths * all ? { n, all } : undefined;
+  }
+
   /** Step 5, "Health". */
   health(node: Plan, level: Level): Fraction {
     if (this.shares(node, level).availability === 0) return zero;
@@ -173,11 +195,7 @@ export class Scene {
     }
     const asked = level === "by tier" ? (this.shares(node, 0).availability > 0 ? 0 : 1) : level;
     if (asked !== 0) return one;
-    const below = ways(node).filter(
-      ({ steps }) =>
-        !steps.some((step) => step.node.kind === "split" && step.node.weights[step.child] === 0),
-    );
-    const counts = below.map((way) => this.counts(way.pool));
+    const counts = weighted(node).map((way) => this.counts(way.pool));
     const n = counts.reduce((total, each) => total + each.n, 0);
     const all = counts.reduce((total, each) => total + each.all, 0);
     const percent = this.service.health?.overprovisioningPercent ?? 0;
@@ -231,7 +249,9 @@ export class Scene {
         return this.first(node, "by tier");
       }
       const known = this.shares(node, 0);
-      return known.availability > 0 ? known : this.shares(node, 1);
+      const made = known.availability > 0 ? known : this.shares(node, 1);
+      if (this.panic() === undefined || made.availability === 0) return made;
+      return { shares: this.shares(node, 4).shares, availability: made.availability };
     }
     if (node.kind === "pool") {
       const availability = this.carries(node.pool, level);
@@ -246,6 +266,14 @@ export class Scene {
     const inOrder = this.endpoints(ordinal);
     const by = (...conditions: Condition[]) =>
       inOrder.filter((e) => conditions.includes(this.condition(e).is));
+    if (this.panic() !== undefined) {
+      const all = by("up", "unknown", "held", "down");
+      const parts = split(
+        all.map((e) => ({ shares: new Map([[e, one]]), availability: 256 })),
+        all.map((e) => fraction(this.weight(e))),
+      );
+      return all.map((endpoint) => ({ endpoint, share: parts.shares.get(endpoint) ?? zero }));
+    }
     const choices: number[][] = [by("up"), by("unknown"), by("held")];
     if (this.service.fallback === "last-good") {
       choices.push(inOrder.filter((e) => this.isLastGood(e)));

@@ -10,3 +10,11 @@ export function ways(node: Plan, steps: Way["steps"] = []): Way[] {
   if (node.kind === "pool") return [{ pool: node.pool, steps }];
   return node.children.flatMap((child, i) => ways(child, [...steps, { node, child: i }]));
 }
+
+/** Those not below a weight of 0. */
+export function weighted(node: Plan): Way[] {
+  return ways(node).filter(
+    ({ steps }) =>
+      !steps.some((step) => step.node.kind === "split" && step.node.weights[step.child] === 0),
+  );
+}

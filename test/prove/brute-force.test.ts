@@ -59,10 +59,14 @@ function compare(count: number, make: (seed: number) => SmallCase): Compared {
 }
 
 test("prove() says what every state one by one says, where health counts", () => {
+  const plain = { overprovisioningPercent: 140, spill: false, locality: false };
   const words: readonly HealthSteering[] = [
     { overprovisioningPercent: 140, spill: true, locality: false },
     { overprovisioningPercent: 100, spill: true, locality: true },
     { overprovisioningPercent: 190, spill: true, locality: true },
+    // With the pools of each case.
+    { ...plain, panic: { hundredths: 6000, pools: [] } },
+    { ...plain, spill: true, locality: true, panic: { hundredths: 10_000, pools: [] } },
   ];
   const { states, violated } = compare(healthCases, (seed) =>
     smallCase(1000 + seed, words[seed % words.length]),

@@ -15,6 +15,7 @@ import type {
 import type { Claims } from "../../src/prove/claims.ts";
 import { type EndpointState, setEndpointState } from "../../src/prove/endpoint-state.ts";
 import { goodDayWorld } from "../../src/prove/good-day.ts";
+import { serving } from "../../src/prove/subject.ts";
 import { condition, conditions } from "../../src/steer/carry.ts";
 import { decide } from "../../src/steer/decide.ts";
 import type { Decision } from "../../src/steer/decision.ts";
@@ -89,7 +90,10 @@ export function smallCase(seed: number, health?: HealthSteering): SmallCase {
     residency === undefined || (jurisdictions.get(region) ?? []).includes("EU");
   const allowed = pools.map(({ region = "" }) => inside(region));
   const answers = 1 + dice.below(2);
-  const sketch = { pools, classes: [{ plan, allowed }], fallback, answers, health };
+  const members = allowed.map((is, i) => is && serving(plan).includes(i as PoolOrdinal));
+  const panic = health?.panic && { ...health.panic, pools: members };
+  const counted = health && { ...health, panic };
+  const sketch = { pools, classes: [{ plan, allowed }], fallback, answers, health: counted };
   const made = policyOf([sketch]);
   const policy: Policy = {
     ...made,
