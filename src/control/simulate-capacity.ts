@@ -4,7 +4,7 @@
  * would.
  */
 import type { Policy, PoolIndex } from "../policy/policy.ts";
-import { capacityRow } from "../steer/walks.ts";
+import { capacityRow } from "../steer/capacity-index.ts";
 
 /** Of one limit. */
 export interface LimitPeak {

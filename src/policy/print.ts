@@ -39,6 +39,7 @@ export function printPolicy(policy: Policy): string {
     "",
     "services",
     ...policy.services.flatMap((service, i) => printService(policy, service, i)),
+    ...printCapacity(policy),
     "",
     "rule sets",
     ...policy.ruleSets.flatMap((ruleSet, i) => printRuleSet(policy, ruleSet, i)),
@@ -47,6 +48,29 @@ export function printPolicy(policy: Policy): string {
     ...policy.names.zones.map(({ apex, serial }) => `  ${apex} serial ${serial}`),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function printCapacity({ capacity, latency, pools, services }: Policy): readonly string[] {
+  const lines: string[] = [];
+  if (capacity !== undefined) {
+    lines.push("", "capacity");
+    for (const { name, unit, amount, byHealth, pools: of } of capacity.limits) {
+      const names = of.map((pool) => {
+        const found = pools[pool];
+        return `${services[found?.service ?? -1]?.name ?? ""}/${found?.name ?? ""}`;
+      });
+      const shrinks = byHealth ? ", less with endpoints down" : "";
+      lines.push(`  ${name} ${amount / 1000} ${unit}${shrinks}: ${names.join(", ")}`);
+    }
+  }
+  if (latency !== undefined) {
+    const { cells, windowMs, ageMs, marginHundredths } = latency;
+    lines.push(
+      "",
+      `latency in ${cells.length} cells, window ${formatDuration(windowMs)}, age ${formatDuration(ageMs)}, margin ${formatPercent(marginHundredths)}`,
+    );
+  }
+  return lines;
 }
 
 function printListen({ listen, trustedProxies }: Policy): readonly string[] {
@@ -106,6 +130,12 @@ function printService(policy: Policy, service: Service, index: number): readonly
   }
   if (service.withoutEcs !== "resolver") {
     lines.push(`    without the client's address on DNS: ${service.withoutEcs}`);
+  }
+  const capacity = policy.capacity?.services.find((each) => each.service === index);
+  if (capacity !== undefined) {
+    const demand = capacity.demand?.reduce((sum, each) => sum + each, 0);
+    const of = demand === undefined ? "no demand" : `demand ${demand / 1000}`;
+    lines.push(`    fills to ${formatPercent(capacity.targetHundredths)}, ${of}`);
   }
   if (service.redirect !== "") lines.push(`    redirect ${service.redirect}`);
   for (let ordinal = 0; ordinal < service.poolCount; ordinal++) {

@@ -17,10 +17,11 @@ import type {
 import type { Allocation } from "../world/event.ts";
 import { step } from "../world/step.ts";
 import { allocations, capacityWalks, keepsPerPool, type World } from "../world/world.ts";
+import { capacityRow, limitsOfPool } from "./capacity-index.ts";
 import { condition, conditions, serviceCarry } from "./carry.ts";
 import { feedbackStep } from "./feedback.ts";
 import { steeredClass } from "./measured.ts";
-import { capacityRow, classTiers, keptOf, offersOf, type Tier } from "./walks.ts";
+import { classTiers, keptOf, offersOf, type Tier } from "./walks.ts";
 
 export interface Allocated {
   readonly allocation: Allocation;
@@ -153,13 +154,12 @@ function fill(scene: Scene): void {
   const { policy, capacity, amounts } = scene;
   const walkers = walkersOf(scene);
   if (walkers.length === 0) return;
-  const limitsOfPool = new Map<number, number[]>();
-  capacity.limits.forEach(({ pools }, limit) => {
-    for (const pool of pools) limitsOfPool.set(pool, [...(limitsOfPool.get(pool) ?? []), limit]);
-  });
   const taken = amounts.map(() => 0);
   const targets = targetsOf(capacity);
-  const byDemand = capacity.pools.filter((pool) => isByDemand(policy, capacity, pool));
+  const withDemand = new Set<number | undefined>(
+    capacity.services.flatMap(({ service, demand }) => (demand === undefined ? [] : [service])),
+  );
+  const byDemand = capacity.pools.filter((pool) => withDemand.has(policy.pools[pool]?.service));
   for (let walk = 0; walk < capacityWalks; walk++) {
     const room = (limit: number): number => {
       const amount = amounts[limit] ?? 0;
@@ -167,19 +167,14 @@ function fill(scene: Scene): void {
       return Math.max(0, most - (taken[limit] ?? 0));
     };
     for (let place = 0; place < limits.capacityTiersMax; place++) {
-      const keeps = keepsOf(scene, { walkers, place, room, limitsOfPool });
+      const keeps = keepsOf(scene, { walkers, place, room });
       for (const pool of byDemand) {
         const cell = capacityRow(capacity, pool) * keepsPerPool + walk * limits.capacityTiersMax;
         scene.keep[cell + place] = keeps.get(pool) ?? 0;
       }
-      for (const walker of walkers) takeIn(walker, { place, keeps, limitsOfPool, taken });
+      for (const walker of walkers) takeIn(walker, { capacity, place, keeps, taken });
     }
   }
-}
-
-function isByDemand(policy: Policy, capacity: Capacity, pool: PoolIndex): boolean {
-  const service = policy.pools[pool]?.service;
-  return capacity.services.some((each) => each.service === service && each.demand !== undefined);
 }
 
 function walkersOf({ policy, world, capacity }: Scene): readonly Walker[] {
@@ -214,7 +209,6 @@ function keepsOf(
     readonly walkers: readonly Walker[];
     readonly place: number;
     room(limit: number): number;
-    readonly limitsOfPool: ReadonlyMap<number, readonly number[]>;
   },
 ): ReadonlyMap<number, number> {
   const offered = capacity.limits.map(() => 0);
@@ -224,7 +218,7 @@ function keepsOf(
     for (const { ordinal, offer } of offersOf(tier, left)) {
       const pool = (firstPool + ordinal) as PoolIndex;
       if (drained.has(pool)) continue;
-      for (const limit of at.limitsOfPool.get(pool) ?? []) {
+      for (const limit of limitsOfPool(capacity, pool)) {
         offered[limit] = (offered[limit] ?? 0) + offer;
       }
     }
@@ -236,7 +230,7 @@ function keepsOf(
   });
   const keeps = new Map<number, number>();
   for (const pool of capacity.pools) {
-    const mine = (at.limitsOfPool.get(pool) ?? []).map((limit) => keepOfLimit[limit] ?? 0);
+    const mine = limitsOfPool(capacity, pool).map((limit) => keepOfLimit[limit] ?? 0);
     keeps.set(pool, drained.has(pool) ? 0 : Math.min(limits.keepFull, ...mine));
   }
   return keeps;
@@ -245,9 +239,9 @@ function keepsOf(
 function takeIn(
   walker: Walker,
   at: {
+    readonly capacity: Capacity;
     readonly place: number;
     readonly keeps: ReadonlyMap<number, number>;
-    readonly limitsOfPool: ReadonlyMap<number, readonly number[]>;
     readonly taken: number[];
   },
 ): void {
@@ -258,7 +252,7 @@ function takeIn(
     const pool = walker.firstPool + ordinal;
     const part = keptOf(offer, at.keeps.get(pool) ?? limits.keepFull);
     sum += part;
-    for (const limit of at.limitsOfPool.get(pool) ?? []) {
+    for (const limit of limitsOfPool(at.capacity, pool)) {
       at.taken[limit] = (at.taken[limit] ?? 0) + part;
     }
   }

@@ -5,10 +5,11 @@
 import { limits } from "../limits.ts";
 import type { Plan, Policy, PoolIndex } from "../policy/policy.ts";
 import { allocations, type World } from "../world/world.ts";
+import { capacityRow } from "./capacity-index.ts";
 import { isActive } from "./carry.ts";
 import type { DecideFacts } from "./decide-reasons.ts";
 import type { ReasonCode } from "./reasons.ts";
-import { capacityRow, keepOf, tiersOf } from "./walks.ts";
+import { keepOf, tiersOf } from "./walks.ts";
 
 type Add = (code: ReasonCode, kind: 0 | 1, index: number, detail: string) => void;
 

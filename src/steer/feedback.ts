@@ -7,7 +7,7 @@ import { limits } from "../limits.ts";
 import type { CapacityService, PoolIndex } from "../policy/policy.ts";
 import { keepsPerPool } from "../world/world.ts";
 import type { Scene } from "./allocate.ts";
-import { capacityRow } from "./walks.ts";
+import { capacityRow, limitsOfPool } from "./capacity-index.ts";
 
 /** Reports older than so many periods are old. */
 const periodsFresh = 3;
@@ -107,16 +107,15 @@ function utilisation(
   isFresh: (row: number) => boolean,
 ): Utilisation {
   let most: Utilisation = { load: 0, amount: 1 };
-  capacity.limits.forEach(({ pools }, limit) => {
-    if (!pools.includes(pool)) return;
-    const load = pools.reduce((sum, each) => {
+  for (const limit of limitsOfPool(capacity, pool)) {
+    const load = (capacity.limits[limit]?.pools ?? []).reduce((sum, each) => {
       const row = capacityRow(policy.capacity, each);
       return sum + (isFresh(row) ? Math.round((world.capacity.load[row] ?? 0) * 1000) : 0);
     }, 0);
     // Nothing left of it: as full as can be.
     const amount = Math.max(1, amounts[limit] ?? 0);
     if (load * most.amount > most.load * amount) most = { load, amount };
-  });
+  }
   return most;
 }
 

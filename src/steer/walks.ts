@@ -5,7 +5,6 @@
  */
 import { limits } from "../limits.ts";
 import type {
-  Capacity,
   ClassPlan,
   Plan,
   Policy,
@@ -14,6 +13,7 @@ import type {
   ServiceIndex,
 } from "../policy/policy.ts";
 import { allocations, capacityWalks, keepsPerPool, type World } from "../world/world.ts";
+import { capacityRow } from "./capacity-index.ts";
 import { type Carry, panicCounts } from "./carry.ts";
 import { type PlanFacts, planAvailability } from "./plan-availability.ts";
 import { type Attempt, attempt, planShares } from "./plan-shares.ts";
@@ -116,18 +116,6 @@ export function offersOf(tier: Tier, left: number): readonly Offer[] {
     ordinal,
     offer: Math.floor((offered * share) / limits.shareTotal),
   }));
-}
-
-const rows = new WeakMap<Capacity, ReadonlyMap<number, number>>();
-
-/** The row of a pool in World's capacity, -1 where it has no limit. */
-export function capacityRow(capacity: Capacity | undefined, pool: PoolIndex): number {
-  if (capacity === undefined) return -1;
-  const known = rows.get(capacity);
-  if (known !== undefined) return known.get(pool) ?? -1;
-  const made = new Map(capacity.pools.map((each, row): [number, number] => [each, row]));
-  rows.set(capacity, made);
-  return made.get(pool) ?? -1;
 }
 
 /** Equal for services of one rule set whose walks are equal; "" where there are none. */
