@@ -14,6 +14,7 @@ const zones = zonesFrom(`
   www A 192.0.2.1
   *.wild A 192.0.2.2
   two A 192.0.2.3
+  to CNAME ${"long.".repeat(40)}example.com.
 `);
 const now = 1_559_734_385;
 const clientCookie = "2464c4abcf10c957";
@@ -53,6 +54,15 @@ function guarded({ dnsCookies = "on", dnsRateLimit }: Guarded) {
     return decoded.value;
   };
   return { context, send };
+}
+
+/** Octets of the response to a request over UDP. */
+function sizeOf(request: Uint8Array): number {
+  const { context } = guarded({});
+  const exchange = createExchange(transports.udp);
+  exchange.request.set(request);
+  exchange.requestLength = request.length;
+  return answer(context, exchange);
 }
 
 /** Hexadecimal data of an option of the response; undefined for none. */
@@ -214,4 +224,27 @@ test("answer() says how long it keeps a TCP client, over TCP only (RFC 7828)", (
   const ask: Ask = { ...www, edns: { options: [{ code: 11, data: new Uint8Array(0) }] } };
   assert.equal(optionOf(send(ask, "192.0.2.9", transports.tcp), 11), "0064");
   assert.equal(optionOf(send(ask), 11), undefined);
+});
+
+test("answer() sends at most three times as much as ANY or DNSKEY asked, without a cookie", () => {
+  const { send } = guarded({});
+  const names = ["www", "to", "none", "x.wild"].map((label) => `${label}.example.com`);
+  const nsid = { code: 3, data: new Uint8Array(0) };
+  for (const name of [...names, "example.com"]) {
+    for (const type of ["ANY", "DNSKEY"]) {
+      for (const ask of [
+        { name, type },
+        { name, type, edns: { options: [nsid] } },
+      ]) {
+        const request = requestOf(ask);
+        const size = sizeOf(request);
+        assert.ok(size <= 3 * request.length, `${name} ${type}: ${size} for ${request.length}`);
+      }
+    }
+  }
+  const any: Ask = { name: "to.example.com", type: "ANY" };
+  assert.equal((send(any)!.flags & 0x0200) > 0, true, "a true client comes again");
+  assert.equal(send(any, "192.0.2.1", transports.tcp)?.answers.length, 1);
+  const given = optionOf(send(withCookie(clientCookie)), 10)!;
+  assert.equal(send({ ...any, edns: { options: [cookie(given)] } })?.answers.length, 1);
 });

@@ -30,6 +30,9 @@ import { optReserve, writeOpt } from "./write-opt.ts";
 // Read once: limits has more keys than V8 gives fast properties to.
 const { dnsMessageBytesMax, dnsRecordTtlSecondsMax, dnsUdpPayload } = limits;
 
+/** What is asked for to flood others is at most so much longer than its question, by UDP. */
+const bulkFactor = 3;
+
 /** Octets of the response, which stands in `exchange.response`; 0 for silence. */
 export function answer(context: AnswerContext, exchange: Exchange): number {
   const { query, counters } = context;
@@ -113,9 +116,12 @@ function begin(context: AnswerContext): void {
 /**
  * RFC 1035 section 2.3.4 without EDNS; with it what the client takes, up to what never fragments.
  */
-function sizeAllowed({ query, exchange }: AnswerContext): number {
+function sizeAllowed(context: AnswerContext): number {
+  const { query, exchange } = context;
   if (exchange.transport === transports.tcp) return dnsMessageBytesMax;
-  return Math.min(query.udpPayload, dnsUdpPayload);
+  const size = Math.min(query.udpPayload, dnsUdpPayload);
+  const isBulky = query.qtype === types.any || query.qtype === types.dnskey;
+  return isBulky && !isKnown(context) ? Math.min(size, bulkFactor * exchange.requestLength) : size;
 }
 
 function answerQuestion(context: AnswerContext): number {

@@ -191,11 +191,15 @@ function answerAny(context: AnswerContext, node: number): number {
     answerRrset(context, alias);
     return rcodes.noError;
   }
-  // limits.ts asserts that it fits behind any question; ANY follows no CNAME.
+  // ANY follows no CNAME.
+  const start = response.at;
   const lengthAt = writeRecordHead(response, types.hinfo, anyTtlSeconds);
   writeBytes(response, anyRdata, 0, anyRdata.length);
-  endRecord(response, lengthAt);
-  response.answers++;
+  if (endRecord(response, lengthAt)) response.answers++;
+  else {
+    undo(response, start);
+    response.truncated = true;
+  }
   return rcodes.noError;
 }
 
