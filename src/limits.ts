@@ -83,7 +83,7 @@ export const limits = {
   geoOverridesMax: 65_536,
   geoCacheFilesMax: 4,
   /** MMDB: values visited and nodes walked, counted together, for each byte of the file. */
-  mmdbStepsPerByteMax: 16,
+  mmdbStepsPerByteMax: 4,
   mmdbDepthMax: 32,
   mmdbMetadataBytesMax: 128 * 1024,
   mmdbTextBytesMax: 256,
