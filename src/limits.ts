@@ -323,6 +323,8 @@ export const limits = {
   firstRoundMs: 3000,
   /** How often a front looks for a snapshot it cannot start without, or could not read. */
   snapshotRetryMs: 250,
+  /** How often a front tries to have its own socket. */
+  socketRetryMs: 1000,
   /** A front rests after an update of its table for as long as that took, at most so long. */
   frontRestMsMax: 1000,
   /** Where a front waits for an address that a predecessor has not let go of yet. */

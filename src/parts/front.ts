@@ -6,7 +6,9 @@
  * snapshot's: its addresses are given up for those of a policy that comes meanwhile.
  */
 import { formatProblem } from "../errors.ts";
-import { serveSocket } from "../link/server.ts";
+import type { Timer } from "../lib/entropy.ts";
+import { limits } from "../limits.ts";
+import { type LinkServer, serveSocket } from "../link/server.ts";
 import type { Policy } from "../policy/policy.ts";
 import { type View, WorldFollower } from "./follow-world.ts";
 import { type Listening, moveListen } from "./move-listen.ts";
@@ -28,7 +30,7 @@ export async function startFront(
     readonly addresses: (policy: Policy) => readonly string[];
   },
 ): Promise<RunningPart> {
-  const { name, stateDir, entropy, log, handlers } = part;
+  const { name, stateDir, entropy, log } = part;
   const metrics = frontMetrics(part);
   let server: FrontServer | undefined;
   /** As written in the policy whose list is in force; undefined before the first. */
@@ -69,10 +71,7 @@ export async function startFront(
     onConnected: (connected) => metrics.connected(connected),
     onView: take,
   });
-  const socket = await serveSocket(part.socket, {
-    handlers,
-    onError: (message) => log.warn({ message }, "socket"),
-  });
+  const socket = ownSocket(part);
   part.waiting();
   await follower.start();
   return {
@@ -81,6 +80,39 @@ export async function startFront(
       await moving;
       await server?.stop();
       await socket.close();
+    },
+  };
+}
+
+/**
+ * Clients need no file of ours: a state directory in which no socket can be made - a disk that was
+ * mounted anew for reading, say - must not keep a front that crashed from coming back.
+ */
+function ownSocket(part: Part): { readonly close: () => Promise<void> } {
+  const { entropy, log, handlers, socket: path } = part;
+  const onError = (message: string): void => log.warn({ message }, "socket");
+  let open: LinkServer | undefined;
+  let retry: Timer | undefined;
+  let said = false;
+  const attempt = async (): Promise<void> => {
+    try {
+      open = await serveSocket(path, { handlers, onError });
+    } catch (error) {
+      if (!said) log.error({ path }, `no socket for metrics: ${String(error)}`);
+      said = true;
+      retry = entropy.after(limits.socketRetryMs, begin);
+    }
+  };
+  let attempting: Promise<void> = Promise.resolve();
+  const begin = (): void => {
+    attempting = attempt();
+  };
+  begin();
+  return {
+    async close() {
+      retry?.cancel();
+      await attempting;
+      await open?.close();
     },
   };
 }

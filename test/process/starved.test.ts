@@ -5,13 +5,13 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { Resolver } from "node:dns/promises";
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { partNames, statePaths } from "../../src/link/paths.ts";
-import { pause, serviceName, type TestServer, withServer } from "./server.ts";
+import { isGone, pause, serviceName, type TestServer, withServer } from "./server.ts";
 
 /** Clients that connect and say nothing, each from an address of its own. */
 function holdOpen(port: number, count: number): readonly Socket[] {
@@ -157,6 +157,32 @@ async function answers(server: TestServer): Promise<number> {
   resolver.setServers([`127.0.0.1:${server.ports.dns}`]);
   return (await resolver.resolve4(serviceName).catch(() => [])).length;
 }
+
+void test("serve brings back a front that cannot have its own socket", async () => {
+  await withServer(async (server) => {
+    await server.start();
+    await server.answersWith("fra");
+    await server.until("World on disk", () => {
+      return existsSync(statePaths(server.stateDir).worldSnapshot);
+    });
+    const before = await server.pids();
+    // Neither a new socket nor one of the others can be had, as on a disk gone read-only.
+    const { run } = statePaths(server.stateDir);
+    renameSync(run, `${run}.away`);
+    writeFileSync(run, "");
+    for (const name of ["dns", "redirect"] as const) process.kill(before[name], "SIGKILL");
+    await server.until("both are gone", () => isGone(before.dns) && isGone(before.redirect));
+    await server.answersWith("fra");
+    await server.until("HTTP is answered", () => redirects(server.ports.redirect));
+    rmSync(run);
+    renameSync(`${run}.away`, run);
+    await server.until("its socket is back", async () => {
+      return (await server.tryAsk("dns", "metrics", {})) !== undefined;
+    });
+    await server.closeOrigin("fra");
+    await server.answersWith("iad");
+  });
+});
 
 void test("serve lets every part stand still for a while, and none is replaced", async () => {
   await withServer(async (server) => {
