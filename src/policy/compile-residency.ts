@@ -35,7 +35,9 @@ export function residencySets(
   },
 ): ResidencySets {
   const whole = given.inside(residency?.only);
-  const restrictions = Object.entries(residency?.clients ?? {}).map(([client, of]) => ({
+  // In the order of names: the sets are numbered by it, however the configuration is written.
+  const clients = Object.entries(residency?.clients ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const restrictions = clients.map(([client, of]) => ({
     client,
     set: both(whole, given.inside(of)),
   }));
