@@ -21,6 +21,8 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     "src/steer/carry.test.ts",
     "src/steer/decide.test.ts",
     "src/steer/shares.test.ts",
+    "test/steer/latency.test.ts",
+    "test/steer/capacity.test.ts",
     "test/oracle/differential.test.ts",
   ],
   "src/world": [
@@ -29,6 +31,7 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     "src/world/check-value.test.ts",
     "src/world/checks.test.ts",
     "src/world/dependencies.test.ts",
+    "test/steer/latency.test.ts",
   ],
 };
 
@@ -266,5 +269,65 @@ export const mutants: readonly Mutant[] = [
     was: "if (endpoints.blocked[row] === 1) return false;",
     becomes: "",
     claim: "a blocked service does not block those that need it",
+  },
+  {
+    file: "src/steer/measured.ts",
+    was: "(ranks[a] ?? 0) - (ranks[b] ?? 0)",
+    becomes: "(ranks[b] ?? 0) - (ranks[a] ?? 0)",
+    claim: "the slowest measured region comes first",
+  },
+  {
+    file: "src/steer/measured.ts",
+    was: "order[place] = sorted[i] ?? place;",
+    becomes: "order[i] = sorted[i] ?? place;",
+    claim: "a measured region passes one that is not",
+  },
+  {
+    file: "src/steer/walks.ts",
+    was: "      left -= taken;",
+    becomes: "",
+    claim: "what a tier keeps is offered to the next one as well",
+  },
+  {
+    file: "src/steer/allocate.ts",
+    was: "room >= offer ? limits.keepFull",
+    becomes: "room > 0 ? limits.keepFull",
+    claim: "a limit with little room keeps all",
+  },
+  {
+    file: "src/steer/allocate.ts",
+    was: "usable * 4 < all",
+    becomes: "usable * 4 <= all",
+    claim: "a pool of which just a quarter is usable is drained",
+  },
+  {
+    file: "src/steer/allocate.ts",
+    was: "Math.floor(parts.length / 2)",
+    becomes: "parts.length",
+    claim: "more than half of a service is drained",
+  },
+  {
+    file: "src/steer/feedback.ts",
+    was: "if (nowMs >= dueAt) {",
+    becomes: "if (nowMs >= 0) {",
+    claim: "feedback makes several steps in a TTL",
+  },
+  {
+    file: "src/steer/feedback.ts",
+    was: "const half = (ideal - keep) / 2;",
+    becomes: "const half = ideal - keep;",
+    claim: "feedback goes the whole way at once",
+  },
+  {
+    file: "src/world/latency.ts",
+    was: "averageOf(quickest) * 10_000 < averageOf(incumbent) * (10_000 - margin)",
+    becomes: "averageOf(quickest) < averageOf(incumbent)",
+    claim: "any difference changes the order",
+  },
+  {
+    file: "src/world/latency.ts",
+    was: "if (oldAt <= draft.at) setRank",
+    becomes: "if (oldAt > draft.at) setRank",
+    claim: "an old sample counts",
   },
 ];

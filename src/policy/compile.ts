@@ -33,7 +33,7 @@ import type {
 } from "./policy.ts";
 
 /** Goes up whenever equal inputs would give another policy or table than before. */
-export const engineVersion = "1";
+export const engineVersion = "2";
 
 export type CompileResult =
   | { readonly ok: true; readonly policy: Policy; readonly problems: readonly Problem[] }

@@ -73,6 +73,22 @@ describe("allocate() by demand", () => {
     });
   }
 
+  test("never more than half of a service is drained: the least part first", () => {
+    const policy = policyOf(`regions: {a: {at: FRA}, b: {at: IAD}}
+services:
+  shop:
+    check: {https: /}
+    endpoints: {a: ${list(1, 5)}, b: ${list(100, 9)}}
+    steer: [b, a]
+    capacity: {a: 500, b: 900}
+demand: {shop: {DE: 100}}
+`);
+    const down = (count: number): string[] => new Array<string>(count).fill("down");
+    const sketch = [...down(4), "up", ...down(8), "up"];
+    // 1 of 9 is less than 1 of 5, so b is drained: a takes its 100 of 100.
+    assert.deepEqual(loads(policy, withAllocation(policy, worldOf(policy, sketch)), 100), [100, 0]);
+  });
+
   test("classes share a region's room, the nearest ones first", () => {
     const policy = policyOf(`regions: {fra: {at: FRA, capacity: 100}, iad: {at: IAD, capacity: 400}}
 services:
