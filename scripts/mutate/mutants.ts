@@ -32,6 +32,7 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     "src/world/checks.test.ts",
     "src/world/dependencies.test.ts",
     "test/steer/latency.test.ts",
+    "src/world/failback.test.ts",
   ],
 };
 
@@ -329,5 +330,21 @@ export const mutants: readonly Mutant[] = [
     was: "if (oldAt <= draft.at) setRank",
     becomes: "if (oldAt > draft.at) setRank",
     claim: "an old sample counts",
+    file: health,
+    was: "if (endpoints.waits[row] === 1 || at < holdUntil) return;",
+    becomes: "if (at < holdUntil) return;",
+    claim: "a pool that was down returns without the operator's word",
+  },
+  {
+    file: health,
+    was: 'if (service.resumeManually === true && !poolCarries(draft, row)) set(draft, "waits", row, 1);',
+    becomes: 'if (service.resumeManually === true) set(draft, "waits", row, 1);',
+    claim: "an endpoint waits for a word although its pool never went down",
+  },
+  {
+    file: "src/world/ramp.ts",
+    was: "return serving ? undefined : at;",
+    becomes: "return at;",
+    claim: "a region ramps although it was never out",
   },
 ];

@@ -80,6 +80,11 @@ export const commandTable: readonly CommandEntry[] = [
   overrideEntry("freeze", "stop automatic changes of a target"),
   overrideEntry("activate", "let a manual standby serve"),
   {
+    name: "resume",
+    summary: "let what was down and waits return",
+    load: async () => (await import("./resume.ts")).command,
+  },
+  {
     name: "overrides",
     summary: "list the operator's overrides, or lift one",
     load: async () => (await import("./overrides.ts")).command,

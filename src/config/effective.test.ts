@@ -64,7 +64,12 @@ const service = fc.record({
       }),
     ),
   ),
-  failback: optional(fc.record({ hold: duration, ramp: duration }, { requiredKeys: [] })),
+  failback: optional(
+    fc.record(
+      { hold: duration, ramp: duration, aggression: fc.constantFrom(0.5, 1, 2.25) },
+      { requiredKeys: [] },
+    ),
+  ),
   ttl: optional(fc.oneof(duration, fc.record({ min: fc.constant("10s"), max: fc.constant("1h") }))),
   key: optional(fc.constantFrom("query", "client")),
   answers: optional(fc.integer({ min: 1, max: 8 })),
@@ -127,6 +132,7 @@ test("effective() names what was not written, and nothing else", () => {
   assert.deepEqual(paths.filter((path) => path.startsWith("services")).sort(), [
     "services.one.answers",
     "services.one.endpoints.fra.0.weight",
+    "services.one.failback.aggression",
     "services.one.failback.ramp",
     "services.one.failback.resume",
     "services.one.fallback",

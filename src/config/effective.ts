@@ -22,7 +22,7 @@ export interface Effective {
 const topOrder = Object.keys(configSchema.shape).filter((key) => key !== "zone");
 /** Keys that hold times; `minimum` does in a zone's `soa` only. */
 export const durationKeys: ReadonlySet<string> = new Set(
-  ["interval", "timeout", "hold", "ramp", "min", "max", "ttl", "age", "window"].concat(
+  ["interval", "timeout", "hold", "ramp", "over", "min", "max", "ttl", "age", "window"].concat(
     "refresh",
     "retry",
     "expire",

@@ -51,6 +51,15 @@ const subdivision = z
   .string()
   .regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, "expected a code such as US-CA (ISO 3166-2)")
   .meta({ title: "subdivision" });
+const aggression = z.number().min(0.1).max(10).default(1);
+const rampSchema = z.union([
+  duration({ max: "1d" }).transform((ms) => ({ over: ms, aggression: 1 })),
+  object({
+    over: duration({ max: "1d" }).describe("How long it takes."),
+    aggression: aggression.describe("Above 1 it is quicker at first, below 1 at last."),
+  }),
+]);
+
 export const regionSchema = object({
   at: at.describe("Where the region is: an IATA airport code, or [latitude, longitude]."),
   in: anyNumberOf(jurisdiction)
@@ -58,6 +67,9 @@ export const regionSchema = object({
     .describe("Jurisdictions the region is in, for `residency`."),
   labels: z.record(z.string(), z.string()).prefault({}).describe("Free labels, for people."),
   capacity: capacitySchema.optional().describe("What all services in the region can carry."),
+  ramp: rampSchema
+    .optional()
+    .describe("After an outage of the region all its pools return over this time, as one."),
   cost: later("regions.*.cost"),
   vote: later("regions.*.vote"),
 });
@@ -251,9 +263,11 @@ export const serviceSchema = object({
   failback: object({
     hold: duration({ max: "1d" }).prefault("1m").describe("A returning endpoint waits this long."),
     ramp: duration({ max: "1d" }).prefault("5m").describe("Then its share grows over this time."),
-    resume: oneOf(["auto"], ["manual"], "services.*.failback.resume")
+    aggression: aggression.describe("Above 1 the ramp is quicker at first, below 1 at last."),
+    resume: z
+      .enum(["auto", "manual"])
       .default("auto")
-      .describe("By itself; `manual` is not supported yet."),
+      .describe("`manual`: a pool that was down returns only on `rhumb resume`."),
   })
     .prefault({})
     .describe("How what was down comes back."),

@@ -14,7 +14,6 @@ export const unsupported = {
   "services.*.check.vantages": "From where to probe, and how many must agree.",
   "services.*.cohorts": "Named groups of clients, each a stable share.",
   "services.*.residency.dns=via-proxy": "DNS leads to the proxy front, which sees the client.",
-  "services.*.failback.resume=manual": "Return to a recovered pool only when told to.",
   "services.*.key=cookie": "Clients of the proxy keep their endpoint by a cookie.",
   "services.*.key=header": "Clients of the proxy keep their endpoint by a header.",
   "services.*.schedule": "Planned shifts of traffic.",

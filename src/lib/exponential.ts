@@ -41,3 +41,26 @@ export function exponentialDeviates(count: number, seed: number): Float32Array {
   }
   return deviates;
 }
+
+/** x to the power of y, for 0 < x <= 1 and y > 0. */
+export function naturalPower(x: number, y: number): number {
+  return naturalExponential(y * naturalLog(x));
+}
+
+/** e to the power of x, for x <= 0: a series near 0, squared as often as x was halved. */
+export function naturalExponential(x: number): number {
+  let part = x;
+  let halvings = 0;
+  while (part < -0.125) {
+    part /= 2;
+    halvings++;
+  }
+  let term = 1;
+  let sum = 1;
+  for (let n = 1; n < 16; n++) {
+    term *= part / n;
+    sum += term;
+  }
+  for (; halvings > 0; halvings--) sum *= sum;
+  return sum;
+}

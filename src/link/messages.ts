@@ -111,6 +111,11 @@ export const commands = {
     input: z.object({ target: z.string().min(1).max(1024), author: words.min(1) }),
     reply: z.object({ lifted: z.array(override), onDisk }),
   },
+  /** observer: what waits for the operator may return; names of the endpoints it was true of. */
+  resume: {
+    input: z.object({ target: z.string().min(1).max(1024), author: words.min(1) }),
+    reply: z.object({ resumed: z.array(z.string()), onDisk }),
+  },
   /** observer */
   overrides: { input: z.object({}), reply: z.object({ overrides: z.array(override) }) },
   /** observer: round trips from clients (an address, a prefix, or a cell such as DE) to regions. */

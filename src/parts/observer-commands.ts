@@ -6,9 +6,11 @@
 import type { Entropy } from "../lib/entropy.ts";
 import type { CommandOutcome, Refusal } from "../link/messages.ts";
 import type { CommandHandlers } from "../link/server.ts";
+import type { EndpointIndex } from "../policy/policy.ts";
 import { encodeWorld } from "../world/frame.ts";
-import { parseTarget, poolsOfTarget, type Target } from "../world/target.ts";
+import { endpointsOfTarget, parseTarget, poolsOfTarget, type Target } from "../world/target.ts";
 import type { Override } from "../world/world.ts";
+import { endpointName } from "./observer-probes.ts";
 import type { WorldKeeper } from "./observer-world.ts";
 
 export interface ObserverCommandsOptions {
@@ -18,10 +20,11 @@ export interface ObserverCommandsOptions {
   /** Writes World now; false if the disk refused. */
   readonly persist: () => Promise<boolean>;
   /** For the log and the store. */
+  onResume(target: string, author: string): void;
   onOverride(change: "added" | "lifted", override: Override, author: string): void;
 }
 
-type Command = "override" | "lift" | "overrides" | "world";
+type Command = "override" | "lift" | "resume" | "overrides" | "world";
 
 export function observerCommands(
   options: ObserverCommandsOptions,
@@ -63,6 +66,24 @@ export function observerCommands(
       keeper.apply(lifted.map(({ id }) => ({ kind: "lift", at, id })));
       for (const override of lifted) options.onOverride("lifted", override, input.author);
       return { ok: true, value: { lifted: [...lifted], onDisk: await options.persist() } };
+    },
+    resume: async (input) => {
+      const keeper = getKeeper();
+      if (keeper === undefined) return notYet;
+      const found = parseTarget(keeper.policy, input.target);
+      if (!found.ok) return refuse("not-found", `${found.message}: ${found.hint}`);
+      const { policy, world } = keeper;
+      const waiting = endpointsOfTarget(policy, found.target).filter(
+        (row) => world.endpoints.waits[row] === 1,
+      );
+      if (waiting.length === 0) {
+        return refuse("invalid", `nothing in ${found.target.text} waits to be resumed`);
+      }
+      const at = options.entropy.now();
+      keeper.apply([{ kind: "resume", at, target: found.target.text }]);
+      options.onResume(found.target.text, input.author);
+      const resumed = waiting.map((row) => endpointName(policy, row as EndpointIndex));
+      return { ok: true, value: { resumed, onDisk: await options.persist() } };
     },
     overrides: () => {
       const keeper = getKeeper();

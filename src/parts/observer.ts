@@ -103,6 +103,7 @@ class Observer implements RunningObserver {
       entropy,
       getKeeper: () => this.#keeper,
       persist: () => this.#disk.write(),
+      onResume: (target, author) => log.info({ target, author }, "resumed"),
       onOverride: (change, override, author) => {
         logOverride(log, { change, override, author });
         this.#store.noteOverride(change, override, author);

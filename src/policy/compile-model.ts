@@ -76,6 +76,14 @@ export function compileModel(config: Config, findings: Findings): Model {
   return { regions, drafts, pools, endpoints, monitors: book.monitors };
 }
 
+const hundredths = (value: number): number => Math.round(value * 100);
+
+function rampOf({ ramp }: Config["regions"][string]): Pick<Region, "ramp"> {
+  return ramp === undefined
+    ? {}
+    : { ramp: { ms: ramp.over, aggression: hundredths(ramp.aggression) } };
+}
+
 function compileRegions(config: Config, findings: Findings): readonly Region[] {
   return Object.entries(config.regions)
     .sort(byName)
@@ -83,7 +91,7 @@ function compileRegions(config: Config, findings: Findings): readonly Region[] {
       const jurisdictions = region.in;
       if (typeof region.at !== "string") {
         const [latitude, longitude] = region.at;
-        return { name, jurisdictions, latitude, longitude };
+        return { name, jurisdictions, latitude, longitude, ...rampOf(region) };
       }
       const found = airport(region.at);
       if (found === undefined) {
@@ -95,7 +103,7 @@ function compileRegions(config: Config, findings: Findings): readonly Region[] {
         });
       }
       const { latitude, longitude } = found ?? { latitude: 0, longitude: 0 };
-      return { name, jurisdictions, latitude, longitude };
+      return { name, jurisdictions, latitude, longitude, ...rampOf(region) };
     });
 }
 
@@ -159,6 +167,10 @@ function compileService(building: Building, at: ServiceAt): ServiceDraft {
       answers: config.answers,
       holdMs: config.failback.hold,
       rampMs: config.failback.ramp,
+      ...(config.failback.aggression === 1
+        ? {}
+        : { aggression: hundredths(config.failback.aggression) }),
+      ...(config.failback.resume === "manual" ? { resumeManually: true } : {}),
       withoutEcs: withoutEcs(config),
       redirect: config.redirect ?? "",
       names: config.names ?? [],

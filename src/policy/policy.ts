@@ -21,11 +21,20 @@ export type RuleSetIndex = Brand<number, "RuleSetIndex">;
 export type CellIndex = Brand<number, "CellIndex">;
 export type ClassIndex = Brand<number, "ClassIndex">;
 
+/** In how long, and along which curve, what returns gets its share back (world/ramp.ts). */
+export interface Ramp {
+  readonly ms: number;
+  /** Envoy's exponent, in hundredths: 100 is a straight line, more is quicker at first. */
+  readonly aggression: number;
+}
+
 export interface Region {
   readonly name: string;
   readonly jurisdictions: readonly string[];
   readonly latitude: number;
   readonly longitude: number;
+  /** After an outage of the region all its pools return on this ramp, as one. */
+  readonly ramp?: Ramp;
 }
 
 /** How a health check asks. Times in milliseconds. */
@@ -154,6 +163,10 @@ export interface Service {
   readonly answers: number;
   readonly holdMs: number;
   readonly rampMs: number;
+  /** Of that ramp, in hundredths; 100 when it is not there. */
+  readonly aggression?: number;
+  /** What brought a pool down to fewer than its minimum waits for the operator's word. */
+  readonly resumeManually?: boolean;
   /**
    * Whom the DNS front takes for the client of a query that shows no address of it: the resolver;
    * nobody known; or it refuses.

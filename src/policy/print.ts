@@ -73,6 +73,9 @@ function printCapacity({ capacity, latency, pools, services }: Policy): readonly
   return lines;
 }
 
+const printCurve = (aggression = 100): string =>
+  aggression === 100 ? "" : ` aggression ${aggression / 100}`;
+
 function printListen({ listen, trustedProxies }: Policy): readonly string[] {
   const lines = [
     `listen dns ${listen.dns.join(", ") || "nowhere"}; redirect ${listen.redirect.join(", ") || "nowhere"}; metrics ${listen.metrics || "nowhere"}`,
@@ -111,7 +114,7 @@ function printService(policy: Policy, service: Service, index: number): readonly
     `    names ${service.names.join(", ")}`,
     `    rule set ${service.ruleSet}, fallback ${service.fallback}, answers ${service.answers}`,
     `    key ${service.key}, seed ${service.seed}, mask /${service.affinityMask4} /${service.affinityMask6}`,
-    `    ttl ${service.ttlSecondsMin}s to ${service.ttlSecondsMax}s, hold ${formatDuration(service.holdMs)}, ramp ${formatDuration(service.rampMs)}`,
+    `    ttl ${service.ttlSecondsMin}s to ${service.ttlSecondsMax}s, hold ${formatDuration(service.holdMs)}, ramp ${formatDuration(service.rampMs)}${printCurve(service.aggression)}${service.resumeManually === true ? ", resume manual" : ""}`,
   ];
   if (service.health !== undefined) {
     const { spill, locality, panic, overprovisioningPercent } = service.health;

@@ -70,6 +70,7 @@ export function setEndpointState(
   columns.lastGood[endpoint] = state.lastGood ? 1 : 0;
   columns.quarantined[endpoint] = 0;
   columns.blocked[endpoint] = 0;
+  columns.waits[endpoint] = 0;
   columns.availability[endpoint] =
     state.kind === "held"
       ? 0

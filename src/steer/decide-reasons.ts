@@ -252,7 +252,8 @@ function endpointReasons(
       else if (at.answered) add("health.unknown-unused");
       return;
     case conditions.held:
-      return void add(at.share ? "hold.overridden" : "hold.waiting");
+      if (at.share) return void add("hold.overridden");
+      return void add(columns.waits[index] === 1 ? "hold.manual" : "hold.waiting");
     case conditions.up: {
       const part = columns.availability[index] ?? 0;
       const ramping = word === forced.none && columns.verdict[index] === verdict.up;

@@ -37,6 +37,7 @@ export const reasonCodes = {
   "weight.zero": "Weight 0: no new work.",
   "weight.share": "Shared by weight.",
   "hold.waiting": "Back up, held before it is used again.",
+  "hold.manual": "Back up, and waits for the operator's `rhumb resume`.",
   "hold.overridden": "Used although held, because nothing else is left.",
   "ramp.partial": "Returning: it has a part of its share, the rest stays where it was.",
   "fallback.serve-all":

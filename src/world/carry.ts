@@ -30,6 +30,7 @@ export function carry(oldPolicy: Policy, oldWorld: World, newPolicy: Policy, now
     copyRow(oldWorld.endpoints, fresh.endpoints, { from, to });
     const addresses = oldWorld.resolved.get(from);
     if (addresses !== undefined) resolved.set(to, addresses);
+    keepHeld(fresh.endpoints, { policy: newPolicy, row: to, at });
     // Identity covers the monitor, so this is only a guard: no monitor, no verdict of one.
     const endpoint = newPolicy.endpoints[to]!;
     if (!isMonitored(endpoint)) {
@@ -62,6 +63,18 @@ export function carry(oldPolicy: Policy, oldWorld: World, newPolicy: Policy, now
   blockAll(draft);
   refreshTtls(draft, { all: true });
   return draft.world({ nextAt: 0, published: true });
+}
+
+/** Where the operator's word is no longer asked for, nothing waits for it: the hold ends now. */
+function keepHeld(
+  columns: EndpointColumns,
+  of: { readonly policy: Policy; readonly row: number; readonly at: number },
+): void {
+  const { policy, row, at } = of;
+  const { service } = policy.pools[policy.endpoints[row]!.pool]!;
+  if (columns.waits[row] === 0 || policy.services[service]!.resumeManually === true) return;
+  columns.waits[row] = 0;
+  columns.holdUntil[row] = Math.max(at, columns.holdUntil[row]!);
 }
 
 /** For each new endpoint the old row it continues, or -1. */

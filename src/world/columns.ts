@@ -64,6 +64,7 @@ export const endpointColumns = {
   forced: column("u8", { max: forced.drain, decides: true }),
   frozen: column("u8", { max: 1, decides: true }),
   blocked: column("u8", { max: 1, decides: true }),
+  waits: column("u8", { max: 1, decides: true }),
   availability: column("u16", {
     initial: limits.availabilityFull,
     max: limits.availabilityFull,
@@ -81,6 +82,7 @@ export const endpointColumns = {
   downTimes: column("f64", { width: downTimesKept }),
   holdUntil: column("f64"),
   rampFrom: column("f64"),
+  regional: column("u8", { max: 1 }),
   latencyMs: column("f32", { initial: Number.NaN }),
 } as const satisfies Record<keyof EndpointColumns, ColumnSpec>;
 

@@ -8,9 +8,11 @@ import { limits } from "../limits.ts";
 import type { EndpointIndex, Policy, ServiceIndex } from "../policy/policy.ts";
 import type { EndpointState } from "./event.ts";
 import { type FailureCode, failureAt } from "./failures.ts";
-import { rampStepMs, stateOf } from "./health.ts";
+import { stateOf } from "./health.ts";
 import { orderOfCell } from "./latency.ts";
+import { rampOf, rampStepMs } from "./ramp.ts";
 import {
+  activity,
   allocations,
   forced,
   keepsPerPool,
@@ -26,6 +28,10 @@ export interface EndpointDescription {
   /** The operator's word; null for none. */
   readonly forced: OverrideKind | null;
   readonly frozen: boolean;
+  /** A service that its own depends on cannot serve. */
+  readonly blocked: boolean;
+  /** Held until `rhumb resume`. */
+  readonly waits: boolean;
   readonly quarantined: boolean;
   readonly lastGood: boolean;
   /** Of 256: 0 while held, less than 256 while ramping. */
@@ -49,7 +55,7 @@ export interface EndpointDescription {
 export interface PoolDescription {
   readonly pool: string;
   readonly region: string;
-  readonly standby: "no" | "inactive" | "active" | "auto";
+  readonly standby: "no" | "inactive" | "active" | "auto" | "unmet";
   readonly endpoints: readonly EndpointDescription[];
 }
 
@@ -173,8 +179,9 @@ function describeCells(policy: Policy, world: World, nowMs: number): readonly Ce
 }
 
 function standbyWord(kind: "no" | "manual" | "auto", active: number): PoolDescription["standby"] {
+  if (active === activity.unmet) return "unmet";
   if (kind !== "manual") return kind;
-  return active === 1 ? "active" : "inactive";
+  return active === activity.yes ? "active" : "inactive";
 }
 
 function describeEndpoint(
@@ -183,20 +190,22 @@ function describeEndpoint(
   options: { readonly row: EndpointIndex; readonly nowMs: number },
 ): EndpointDescription {
   const { row, nowMs } = options;
-  const { name, weight, pool } = policy.endpoints[row]!;
+  const { name, weight } = policy.endpoints[row]!;
   const { endpoints } = world;
-  const { rampMs } = policy.services[policy.pools[pool]!.service]!;
   const state = stateOf(endpoints, row);
   const age = (time: number): number | null => (time === 0 ? null : Math.max(0, nowMs - time));
   const left = (time: number): number => Math.max(0, time - nowMs);
   const latencyMs = endpoints.latencyMs[row]!;
   const resolved = world.resolved.get(row);
-  const full = endpoints.rampFrom[row]! + rampStepMs(rampMs, limits.availabilityFull);
+  const ramp = rampOf(policy, endpoints.regional, row);
+  const full = endpoints.rampFrom[row]! + rampStepMs(ramp, limits.availabilityFull);
   return {
     endpoint: name,
     state,
     forced: forcedWords[endpoints.forced[row] ?? forced.none] ?? null,
     frozen: endpoints.frozen[row] === 1,
+    blocked: endpoints.blocked[row] === 1,
+    waits: endpoints.waits[row] === 1,
     quarantined: endpoints.quarantined[row] === 1,
     lastGood: endpoints.lastGood[row] === 1,
     availability: endpoints.availability[row]!,
@@ -298,6 +307,7 @@ const allocationWords: Readonly<Record<keyof typeof allocations, string>> = {
 };
 
 function stateText(endpoint: EndpointDescription): string {
+  if (endpoint.waits) return "held until resumed";
   if (endpoint.state === "held") return `held, ${durationText(endpoint.holdLeftMs ?? 0)} left`;
   // It serves: "disabled" would be read as the contrary.
   if (endpoint.state === "disabled") return "unchecked";
@@ -313,6 +323,7 @@ function notes(endpoint: EndpointDescription, standby: PoolDescription["standby"
   };
   add(endpoint.forced !== null, endpoint.forced ?? "");
   add(endpoint.frozen, "frozen");
+  add(endpoint.blocked, "needs a service that is down");
   add(endpoint.quarantined, "quarantined");
   add(standby !== "no", `standby ${standby}`);
   add(endpoint.weight === 0, "weight 0");

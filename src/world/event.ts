@@ -77,6 +77,8 @@ export type WorldEvent =
   /** An override of the same id is replaced. */
   | { readonly kind: "override"; readonly at: number; readonly override: Override }
   | { readonly kind: "lift"; readonly at: number; readonly id: string }
+  /** What waits for the operator in a target (its stored form) may return. */
+  | { readonly kind: "resume"; readonly at: number; readonly target: string }
   /** Nothing happened but time; the same as no event. */
   | { readonly kind: "tick"; readonly at: number };
 

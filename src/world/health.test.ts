@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { first, policyOf, pool, testMonitor } from "../../test/support/steer-fixture.ts";
 import { runOf, startMs } from "../../test/support/world-run.ts";
 import type { Policy } from "../policy/policy.ts";
-import { rampStep, rampStepMs } from "./health.ts";
+import { rampStep, rampStepMs } from "./ramp.ts";
 
 function onePolicy(options: {
   readonly holdMs: number;
@@ -87,10 +87,13 @@ test("rampStep() and rampStepMs() agree for every step of any ramp", () => {
     fc.property(
       fc.integer({ min: 1, max: 86_400_000 }),
       fc.integer({ min: 2, max: 256 }),
-      (rampMs, step) => {
-        const at = rampStepMs(rampMs, step);
-        assert.ok(rampStep(rampMs, at) >= step);
-        assert.ok(rampStep(rampMs, at - 1) < step);
+      fc.integer({ min: 10, max: 1000 }),
+      (ms, step, aggression) => {
+        const ramp = { ms, aggression };
+        const at = rampStepMs(ramp, step);
+        assert.ok(rampStep(ramp, at) >= step);
+        // Of steps that begin at one moment the last counts.
+        if (at > 0 && rampStepMs(ramp, step - 1) < at) assert.ok(rampStep(ramp, at - 1) < step);
       },
     ),
   );

@@ -21,14 +21,15 @@
  * after silence, too.
  */
 import { limits } from "../limits.ts";
-import type { CheckPlan, EndpointIndex } from "../policy/policy.ts";
+import type { CheckPlan, EndpointIndex, Ramp } from "../policy/policy.ts";
 import { checkValue } from "./check-value.ts";
 import { noteCondition, noteServing } from "./dependencies.ts";
 import type { Draft } from "./draft.ts";
 import type { EndpointState, ProbeResult, TransitionReason } from "./event.ts";
 import { followersOf } from "./facts.ts";
 import { failureIndex } from "./failures.ts";
-import { recountUsable } from "./usable.ts";
+import { rampOf, rampStep, rampStepMs, regionalStart } from "./ramp.ts";
+import { isUsable, recountUsable } from "./usable.ts";
 import { activity, downTimesKept, type EndpointColumns, type Verdict, verdict } from "./world.ts";
 
 const countMax = 65_535;
@@ -121,8 +122,11 @@ function goDown(draft: Draft, row: number, reason: TransitionReason): void {
   set(draft, "flaps", row, flapsAt(times, row, draft.at));
   set(draft, "holdUntil", row, 0);
   set(draft, "rampFrom", row, 0);
+  set(draft, "waits", row, 0);
+  set(draft, "regional", row, 0);
   set(draft, "successes", row, 0);
   transition(draft, row, { to: verdict.down, availability: 0, reason });
+  keepWaiting(draft, row);
 }
 
 function comeBack(draft: Draft, row: number, reason: TransitionReason): void {
@@ -133,7 +137,43 @@ function comeBack(draft: Draft, row: number, reason: TransitionReason): void {
   set(draft, "flaps", row, flapsAt(downTimes, row, draft.at));
   set(draft, "failures", row, 0);
   set(draft, "holdUntil", row, holdUntil);
+  if (service.resumeManually === true && !poolCarries(draft, row)) set(draft, "waits", row, 1);
   transition(draft, row, { to: verdict.up, availability: 0, reason });
+  settle(draft, row, draft.at);
+}
+
+/** Has the row's pool as many usable endpoints as it needs? */
+function poolCarries(draft: Draft, row: number): boolean {
+  const { facts, policy } = draft;
+  if (facts.part[row] === 1) return true;
+  const { firstEndpoint, endpointCount, minimum } = policy.pools[facts.poolOfEndpoint[row]!]!;
+  let usable = 0;
+  for (let k = 0; k < endpointCount; k++) if (isUsable(draft, firstEndpoint + k)) usable++;
+  return usable > 0 && usable >= minimum;
+}
+
+/** The pool is down with this one: those in it that are held wait for the operator as well. */
+function keepWaiting(draft: Draft, row: number): void {
+  const { facts, policy, endpoints } = draft;
+  if (policy.services[facts.serviceOfEndpoint[row]!]!.resumeManually !== true) return;
+  if (poolCarries(draft, row)) return;
+  const { firstEndpoint, endpointCount } = policy.pools[facts.poolOfEndpoint[row]!]!;
+  for (let other: number = firstEndpoint; other < firstEndpoint + endpointCount; other++) {
+    const was = endpoints.verdict[other] === verdict.unknown ? endpoints.kept : endpoints.verdict;
+    if (was[other] !== verdict.up || endpoints.availability[other] !== 0) continue;
+    set(draft, "waits", other, 1);
+    draft.touchedEndpoints.add(other);
+  }
+}
+
+/** `rhumb resume`: what waits for the operator goes on with its hold, or at once to its ramp. */
+export function resumeWaiting(draft: Draft, row: number): void {
+  const { endpoints } = draft;
+  if (endpoints.waits[row] === 0) return;
+  set(draft, "waits", row, 0);
+  set(draft, "holdUntil", row, Math.max(endpoints.holdUntil[row]!, draft.at));
+  draft.touchedEndpoints.add(row);
+  draft.staleTtl.add(draft.facts.serviceOfEndpoint[row]!);
   settle(draft, row, draft.at);
 }
 
@@ -173,7 +213,8 @@ export function nextOrderedAt(draft: Draft, row: number): number {
   const { endpoints } = draft;
   if (endpoints.frozen[row] === 1) return Number.POSITIVE_INFINITY;
   const silent = silentAt(draft, row);
-  const held = endpoints.verdict[row] === verdict.up && endpoints.availability[row] === 0;
+  const returning = endpoints.verdict[row] === verdict.up && endpoints.waits[row] === 0;
+  const held = returning && endpoints.availability[row] === 0;
   return held ? Math.min(silent, endpoints.holdUntil[row]!) : silent;
 }
 
@@ -185,23 +226,14 @@ export function nextRampAt(draft: Draft, row: number): number {
     return Number.POSITIVE_INFINITY;
   }
   if (endpoints.frozen[row] === 1) return Number.POSITIVE_INFINITY;
-  return endpoints.rampFrom[row]! + rampStepMs(rampMsOf(draft, row), availability + 1);
+  return endpoints.rampFrom[row]! + rampStepMs(rampFor(draft, row), availability + 1);
 }
 
-const rampMsOf = (draft: Draft, row: number): number =>
-  draft.facts.part[row] === 1
-    ? 0
-    : draft.policy.services[draft.facts.serviceOfEndpoint[row]!]!.rampMs;
+const noRamp: Ramp = { ms: 0, aggression: 100 };
 
-/** From the start of a ramp to its step `step` of 256; the first step is the start. */
-export function rampStepMs(rampMs: number, step: number): number {
-  return step <= 1 ? 0 : Math.ceil((step * rampMs) / whole);
-}
-
-/** The step of a ramp after `elapsedMs`: 1 at its start, `limits.availabilityFull` at its end. */
-export function rampStep(rampMs: number, elapsedMs: number): number {
-  if (elapsedMs >= rampMs) return whole;
-  return Math.max(1, Math.floor((elapsedMs * whole) / rampMs));
+function rampFor(draft: Draft, row: number): Ramp {
+  if (draft.facts.part[row] === 1) return noRamp;
+  return rampOf(draft.policy, draft.endpoints.regional, row);
 }
 
 /** Lets time pass for one endpoint up to `at`: the end of its hold, ramp steps, silence. */
@@ -224,18 +256,14 @@ export function settle(draft: Draft, row: number, at: number): void {
 
 function settleReturn(draft: Draft, row: number, at: number): void {
   const { endpoints } = draft;
-  const rampMs = rampMsOf(draft, row);
   if (endpoints.availability[row] === 0) {
     const holdUntil = endpoints.holdUntil[row]!;
-    if (at < holdUntil) return;
-    set(draft, "holdUntil", row, 0);
-    set(draft, "rampFrom", row, holdUntil);
-    const availability = rampMs === 0 ? whole : 1;
-    transition(draft, row, { to: verdict.up, availability, reason: "hold over", at: holdUntil });
-    if (availability === whole) return;
+    if (endpoints.waits[row] === 1 || at < holdUntil) return;
+    endHold(draft, row, holdUntil);
   }
+  const ramp = rampFor(draft, row);
   const rampFrom = endpoints.rampFrom[row]!;
-  const step = rampStep(rampMs, at - rampFrom);
+  const step = rampStep(ramp, at - rampFrom);
   // Never back: a revision may have made the ramp longer.
   if (step <= endpoints.availability[row]!) return;
   if (step < whole) {
@@ -243,9 +271,20 @@ function settleReturn(draft: Draft, row: number, at: number): void {
     draft.staleTtl.add(draft.facts.serviceOfEndpoint[row]!);
     set(draft, "availability", row, step);
   } else {
-    const end = rampFrom + rampMs;
+    const end = rampFrom + ramp.ms;
     transition(draft, row, { to: verdict.up, availability: whole, reason: "ramp over", at: end });
   }
+}
+
+/** On to the ramp of the service, or to that of the region where it returns as one. */
+function endHold(draft: Draft, row: number, at: number): void {
+  const part = draft.facts.part[row] === 1;
+  const from = part ? undefined : regionalStart(draft, row, at);
+  set(draft, "regional", row, from === undefined ? 0 : 1);
+  set(draft, "holdUntil", row, 0);
+  set(draft, "rampFrom", row, from ?? at);
+  const availability = rampStep(rampFor(draft, row), at - (from ?? at));
+  transition(draft, row, { to: verdict.up, availability, reason: "hold over", at });
 }
 
 /** A result is here again after silence: the verdict of before, its hold or ramp going on. */
@@ -269,7 +308,7 @@ function resumeReturn(draft: Draft, row: number): void {
   if (availability === 0 && holdUntil !== 0 && holdUntil < draft.at) {
     set(draft, "holdUntil", row, draft.at);
   } else if (availability > 0 && availability < whole) {
-    set(draft, "rampFrom", row, draft.at - rampStepMs(rampMsOf(draft, row), availability));
+    set(draft, "rampFrom", row, draft.at - rampStepMs(rampFor(draft, row), availability));
   }
 }
 

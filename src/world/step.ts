@@ -12,12 +12,13 @@ import { noteCondition } from "./dependencies.ts";
 import { Draft } from "./draft.ts";
 import type { OverrideChange, RefusedEvent, StepResult, WorldEvent } from "./event.ts";
 import { failureIndex } from "./failures.ts";
-import { applyResult, follow, nextOrderedAt, nextRampAt, settle } from "./health.ts";
+import { applyResult, follow, nextOrderedAt, nextRampAt, resumeWaiting, settle } from "./health.ts";
 import { verdictBeforeProbes } from "./initial.ts";
 import { addSample, dropOldSamples, noteProbe } from "./latency.ts";
 import { noteLoad, takeAllocation } from "./load.ts";
 import { applyOverrides, refuseOverride, withOverride } from "./override.ts";
 import { Schedule } from "./schedule.ts";
+import { endpointsOfTarget, findTarget } from "./target.ts";
 import { refreshTtls } from "./ttl.ts";
 import { type Override, type Resolved, verdict, type World } from "./world.ts";
 
@@ -118,6 +119,10 @@ function applyEvent(run: Run, event: WorldEvent, index: number): void {
     if (!applyMeasure(draft, event)) run.ignored++;
     return;
   }
+  if (event.kind === "resume") {
+    resumeTarget(run, event.target);
+    return;
+  }
   const ours =
     event.policyDigest === draft.policy.digest && event.endpoint in draft.endpoints.verdict;
   if (!ours) {
@@ -152,6 +157,15 @@ function applyEvent(run: Run, event: WorldEvent, index: number): void {
     noteCondition(draft, row);
     follow(draft, row);
     schedule.rescheduleAll(draft, { row, after: -1, until: run.nowMs });
+  }
+}
+
+function resumeTarget({ draft, schedule, nowMs }: Run, text: string): void {
+  const target = findTarget(draft.policy, text);
+  if (target === undefined) return;
+  for (const row of endpointsOfTarget(draft.policy, target)) {
+    resumeWaiting(draft, row);
+    schedule.reschedule(draft, { row, after: -1, until: nowMs });
   }
 }
 

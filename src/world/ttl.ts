@@ -7,7 +7,8 @@
 import type { Policy, ServiceIndex } from "../policy/policy.ts";
 import type { Draft } from "./draft.ts";
 import { type Facts, factsOf, partsOf } from "./facts.ts";
-import { holdMsAt, rampStepMs } from "./health.ts";
+import { holdMsAt } from "./health.ts";
+import { rampOf, rampStepMs } from "./ramp.ts";
 import { findTarget, poolsOfTarget } from "./target.ts";
 import { forced, type Override, verdict, type World } from "./world.ts";
 
@@ -163,10 +164,12 @@ function changesAt(
     endpoints.forced[row] !== forced.none;
   if (stands) return Number.POSITIVE_INFINITY;
   const availability = endpoints.availability[row]!;
-  if (availability === 0) return endpoints.holdUntil[row]!;
+  if (availability === 0) {
+    return endpoints.waits[row] === 1 ? Number.POSITIVE_INFINITY : endpoints.holdUntil[row]!;
+  }
   if (availability >= 256) return Number.POSITIVE_INFINITY;
-  const { rampMs } = policy.services[facts.serviceOfEndpoint[row]!]!;
-  return endpoints.rampFrom[row]! + rampStepMs(rampMs, availability + 1);
+  const ramp = rampOf(policy, endpoints.regional, row);
+  return endpoints.rampFrom[row]! + rampStepMs(ramp, availability + 1);
 }
 
 const expiries = new WeakMap<readonly Override[], { policy: Policy; byService: Float64Array }>();

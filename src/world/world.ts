@@ -26,6 +26,8 @@ export interface EndpointColumns {
   readonly frozen: Uint8Array;
   /** 1: a service that its own depends on cannot serve, so it counts as down. */
   readonly blocked: Uint8Array;
+  /** 1: held until the operator resumes it, however long ago its hold ended. */
+  readonly waits: Uint8Array;
   /** 0 while held after a return, then the ramp step, `limits.availabilityFull` when whole. */
   readonly availability: Uint16Array;
   /** 1: was usable the last time its service had anything usable. */
@@ -48,6 +50,8 @@ export interface EndpointColumns {
   readonly downTimes: Float64Array;
   readonly holdUntil: Float64Array;
   readonly rampFrom: Float64Array;
+  /** 1: it returns on its region's ramp, not on its service's. */
+  readonly regional: Uint8Array;
   /** Milliseconds of the last successful probe; NaN if none. */
   readonly latencyMs: Float32Array;
 }

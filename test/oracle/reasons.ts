@@ -138,7 +138,9 @@ export function reasons(scene: Scene, said: Said): string[] {
     const several = scene.endpoints(pool).filter((e) => served.has(e)).length > 1;
     if (several || (byPlan && splitAbove(pool))) add("weight.share", name(pool));
   }
-  eachEndpoint("hold.waiting", (e) => is(e, "held") && !served.has(e));
+  const waits = (e: number): boolean => world.endpoints.waits[e] === 1;
+  eachEndpoint("hold.waiting", (e) => is(e, "held") && !served.has(e) && !waits(e));
+  eachEndpoint("hold.manual", (e) => is(e, "held") && !served.has(e) && waits(e));
   eachEndpoint("hold.overridden", (e) => is(e, "held") && served.has(e));
   for (const e of endpoints) {
     const { is: condition, availability } = scene.condition(e);
