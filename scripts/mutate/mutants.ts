@@ -330,6 +330,8 @@ export const mutants: readonly Mutant[] = [
     was: "if (oldAt <= draft.at) setRank",
     becomes: "if (oldAt > draft.at) setRank",
     claim: "an old sample counts",
+  },
+  {
     file: health,
     was: "if (endpoints.waits[row] === 1 || at < holdUntil) return;",
     becomes: "if (at < holdUntil) return;",
