@@ -64,6 +64,8 @@ interface Layers {
 const databaseHint =
   "give a whole MMDB file in the MaxMind, ip-location-db or IPinfo layout, or `bundled`";
 
+const asnHint = "give a whole MMDB file of autonomous systems";
+
 function readDatabase(
   input: DatabaseInput,
   problems: Problems,
@@ -71,7 +73,7 @@ function readDatabase(
   const fail = (reason: string): undefined =>
     problems.add("geo.unreadable", input.key ?? "geo.database", {
       message: `${input.name} cannot be used: ${reason}`,
-      hint: databaseHint,
+      hint: input.key === "geo.asn" ? asnHint : databaseHint,
     });
   const opened = openMmdb(input.bytes);
   if (!opened.ok) return fail(opened.reason);

@@ -60,6 +60,15 @@ export function bundledDatabasePath(): string {
   return createRequire(import.meta.url).resolve(`${bundledPackage}/${bundledFile}`);
 }
 
+const faults: Readonly<Record<string, string>> = {
+  ENOENT: "it does not exist",
+  EACCES: "this user may not read it",
+  EPERM: "this user may not read it",
+  EISDIR: "it is a folder",
+  ENOTDIR: "it lies below something that is no folder",
+  ELOOP: "it is a circle of symbolic links",
+};
+
 async function readDatabase(
   { database, key }: { readonly database: string; readonly key: DatabaseKey },
   problems: Problems,
@@ -81,9 +90,11 @@ async function readDatabase(
     const name = database === "bundled" ? bundledName : basename(database);
     return { name, bytes: await readFile(path), key };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const cure = database === "bundled" ? "install the dependencies again: npm ci" : undefined;
-    return fail(reason, cure ?? "give the path of an MMDB file, or `bundled`");
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const reason = faults[code] ?? (error instanceof Error ? error.message : String(error));
+    if (database === "bundled") return fail(reason, "install the dependencies again: npm ci");
+    const other = key === "geo.database" ? ", or `bundled`" : "";
+    return fail(reason, `give the path of an MMDB file${other}`);
   }
 }
 
