@@ -18,6 +18,7 @@ import { assertionsSchema } from "./assertions.ts";
 import { later, oneOf } from "./later.ts";
 import { type CapacityConfig, capacitySchema, demandSchema } from "./schema-capacity.ts";
 import { checkSchema } from "./schema-check.ts";
+import { httpsSchema } from "./schema-https.ts";
 import { latencySchema } from "./schema-latency.ts";
 import { steerSchema } from "./schema-steer.ts";
 import {
@@ -293,6 +294,9 @@ export const serviceSchema = object({
     .describe(
       "Target on the redirect front, such as `https://{region}.shop.example.com`; docs/redirect.md.",
     ),
+  https: httpsSchema
+    .optional()
+    .describe("Answer HTTPS records (RFC 9460), with the client's endpoints as hints."),
   records: z
     .array(recordSchema)
     .prefault([])

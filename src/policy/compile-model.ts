@@ -16,6 +16,7 @@ import {
   MonitorBook,
   unchecked,
 } from "./compile-checks.ts";
+import { compileHttps } from "./compile-https.ts";
 import { type Findings, reportError } from "./compile-problems.ts";
 import type {
   Endpoint,
@@ -172,6 +173,7 @@ function compileService(building: Building, at: ServiceAt): ServiceDraft {
         : { aggression: hundredths(config.failback.aggression) }),
       ...(config.failback.resume === "manual" ? { resumeManually: true } : {}),
       withoutEcs: withoutEcs(config),
+      ...(config.https === undefined ? {} : { https: compileHttps(config.https) }),
       redirect: config.redirect ?? "",
       names: config.names ?? [],
     },

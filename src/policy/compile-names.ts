@@ -35,12 +35,13 @@ export function compileNames(
     const lists = Object.values(of.endpoints).flatMap((colours) => Object.values(colours));
     if (typeof of.fallback !== "string") lists.push(of.fallback.fixed.endpoints);
     const cname = lists.some((list) => list.some((endpoint) => endpoint.cname));
+    const https = of.https !== undefined;
     let copy = false;
     service.names.forEach((name, i) => {
       if (name === "") return;
       const path = `services.${service.name}.names`;
       const at = written(service.names.length > 1 ? `${path}.${i}` : path);
-      steered.push({ name, service: index as ServiceIndex, cname, ...at });
+      steered.push({ name, service: index as ServiceIndex, cname, https, ...at });
       records.push(...serviceRecords({ name, service: service.name, of, zones, copy }, written));
       copy = true;
     });

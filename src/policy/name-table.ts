@@ -92,6 +92,8 @@ export interface SteeredInput extends Written {
   readonly service: ServiceIndex;
   /** True when an endpoint of the service is answered as a CNAME. */
   readonly cname: boolean;
+  /** True when HTTPS records are made for its names. */
+  readonly https?: boolean | undefined;
 }
 
 export interface NameTableInput {

@@ -289,6 +289,20 @@ const mistakes: readonly {
     ],
   },
   {
+    what: "HTTPS records beside those that are made",
+    input: {
+      records: [record("@ HTTPS 1 . alpn=h2")],
+      steered: [
+        { ...steered("example.com"), https: true },
+        { ...steered("c.example.com", 1, true), https: true },
+      ],
+    },
+    problem: [
+      "config.conflict record @ HTTPS 1 . alpn=h2: HTTPS records of example.com., which `https` makes (at steered example.com)",
+      "config.conflict steered c.example.com: `https` of c.example.com., which is answered by CNAME",
+    ],
+  },
+  {
     what: "a ZONEMD that is written",
     input: { records: [record("@ ZONEMD 1 1 1 aa")] },
     problem: "config.conflict record @ ZONEMD 1 1 1 aa: a record of type ZONEMD",

@@ -6,6 +6,7 @@
  */
 import type { Leaves, Location } from "../geo/geography.ts";
 import type { Brand } from "../lib/brand.ts";
+import type { HttpsBinding } from "./compile-https.ts";
 import type { NameTable } from "./name-table.ts";
 
 export type RegionIndex = Brand<number, "RegionIndex">;
@@ -172,6 +173,8 @@ export interface Service {
    * nobody known; or it refuses.
    */
   readonly withoutEcs: "resolver" | "unknown" | "refuse";
+  /** The HTTPS records of its names (RFC 9460); undefined: none is made. */
+  readonly https?: HttpsBinding | undefined;
   /** Redirect target such as `https://{region}.shop.example.com`, or "" when not on that front. */
   readonly redirect: string;
   /** Host names the service answers to, lower case, without the final dot; wildcards as `*.x`. */

@@ -135,7 +135,22 @@ function checkSteered(draft: Draft, node: DraftNode): void {
       hint: "leave out ipv4hint and ipv6hint, and write `.` as the target",
     });
   }
+  const written = node.rrsets.get(types.https);
+  if (steered.https && written !== undefined) {
+    report(draft, written.written, {
+      code: "config.conflict",
+      message: `HTTPS records of ${name}, which \`https\` makes (${alsoAt(steered.by)})`,
+      hint: "remove one of the two",
+    });
+  }
   if (!steered.cname) return;
+  if (steered.https) {
+    report(draft, steered.by, {
+      code: "config.conflict",
+      message: `\`https\` of ${name}, which is answered by CNAME`,
+      hint: "let the endpoints be resolved: leave `cname` out",
+    });
+  }
   if (isApex(node)) {
     report(draft, steered.by, {
       code: "config.conflict",

@@ -29,7 +29,12 @@ export interface DraftNode {
   /** The topmost delegation at or above this node, or DNAME above it; set by zone-checks.ts. */
   cut: DraftNode | undefined;
   steered:
-    | { readonly service: SteeredInput["service"]; readonly cname: boolean; readonly by: Written }
+    | {
+        readonly service: SteeredInput["service"];
+        readonly cname: boolean;
+        readonly https: boolean;
+        readonly by: Written;
+      }
     | undefined;
 }
 

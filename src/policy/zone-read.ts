@@ -131,7 +131,8 @@ export function draftSteered(draft: Draft, input: SteeredInput): void {
     report(draft, input, { code: "config.duplicate", message, hint: "give it to one service" });
     return;
   }
-  node.steered = { service: input.service, cname: input.cname, by: input };
+  const { service, cname, https = false } = input;
+  node.steered = { service, cname, https, by: input };
 }
 
 /**

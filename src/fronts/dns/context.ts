@@ -55,7 +55,14 @@ export interface GuardSettings {
 
 export type AnswerService = Pick<
   Service,
-  "ruleSet" | "withoutEcs" | "answers" | "key" | "seed" | "affinityMask4" | "affinityMask6"
+  | "ruleSet"
+  | "withoutEcs"
+  | "answers"
+  | "key"
+  | "seed"
+  | "affinityMask4"
+  | "affinityMask6"
+  | "https"
 >;
 
 /** A policy, a World of it, and the table of both. */

@@ -72,6 +72,12 @@ function resolveName(context: AnswerContext, hop: number): number {
   return answerNegative(context, nodes.zone[node]!, rcodes.nxDomain);
 }
 
+/** Asked for the HTTPS record of a service that has one made for each client. */
+function isBinding({ query, snapshot }: AnswerContext, service: number): boolean {
+  if (query.qtype !== types.https || service < 0) return false;
+  return snapshot.policy.services[service]!.https !== undefined;
+}
+
 /** The RRset of a type at a node, or -1. */
 function findRrset({ nodes, rrsets }: NameTable, node: number, type: number): number {
   const first = nodes.firstRrset[node]!;
@@ -88,9 +94,10 @@ function answerNode(context: AnswerContext, node: number): number {
   const { query, names, response } = context;
   const { nodes } = names;
   const service = nodes.service[node]!;
-  const isAddress = query.qtype === types.a || query.qtype === types.aaaa;
+  const isSteered =
+    query.qtype === types.a || query.qtype === types.aaaa || isBinding(context, service);
   // Where an endpoint is a CNAME, it is the only record there, whatever is asked for.
-  if (service >= 0 && (isAddress || (nodes.flags[node]! & nodeFlags.cname) !== 0)) {
+  if (service >= 0 && (isSteered || (nodes.flags[node]! & nodeFlags.cname) !== 0)) {
     const rcode = answerSteered(context, service as ServiceIndex);
     if (rcode !== noSteeredData) return rcode;
   }

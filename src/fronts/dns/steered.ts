@@ -18,6 +18,7 @@ import { endpointKinds } from "./endpoint-table.ts";
 import { type ExtendedError, extendedErrors } from "./extended-errors.ts";
 import { flowKinds } from "./rate-limit.ts";
 import { endRecord, undo, writeBytes, writeName, writeRecordHead } from "./response.ts";
+import { writeHttps } from "./steered-https.ts";
 
 const { dnsAnswerAddressesMax } = limits;
 
@@ -56,7 +57,13 @@ export function answerSteered(context: AnswerContext, service: ServiceIndex): nu
     count(context);
     return answerCname(context, endpoint, ttlSeconds);
   }
-  if (query.qtype !== types.a && query.qtype !== types.aaaa) return noSteeredData;
+  if (query.qtype !== types.a && query.qtype !== types.aaaa) {
+    const { https, answers } = serviceOf(context, service);
+    if (query.qtype !== types.https || https === undefined) return noSteeredData;
+    writeHttps(context, https, { wanted: answers, ttlSeconds });
+    count(context);
+    return rcodes.noError;
+  }
   if (!writeAddresses(context, service, ttlSeconds)) {
     return isNowhere(context) ? refuseSteered(context, extendedErrors.noAddress) : noSteeredData;
   }

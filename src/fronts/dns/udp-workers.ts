@@ -249,10 +249,10 @@ export class UdpWorkers {
 /** What workers read of a policy: columns in shared memory, and a small object a service. */
 function sharedPolicy({ policy, endpoints }: SharedSnapshot): NonNullable<ViewMessage["policy"]> {
   const { digest, names, v4, v6, listen } = policy;
-  const { dnsCookies, dnsRateLimit, dnsExplain } = listen;
+  const { dnsTcp, dnsCookies, dnsRateLimit, dnsExplain } = listen;
   const services = policy.services.map(
-    ({ ruleSet, withoutEcs, answers, key, seed, affinityMask4, affinityMask6 }) => {
-      return { ruleSet, withoutEcs, answers, key, seed, affinityMask4, affinityMask6 };
+    ({ ruleSet, withoutEcs, answers, key, seed, affinityMask4, affinityMask6, https }) => {
+      return { ruleSet, withoutEcs, answers, key, seed, affinityMask4, affinityMask6, https };
     },
   );
   const ruleSets = policy.ruleSets.map(
