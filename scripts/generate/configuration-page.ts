@@ -74,6 +74,7 @@ A mapping needs \`ipv4\`, \`ipv6\` or both, or else \`host\`:`,
 | \`{policy: NAME}\` | what stands under \`policies\` |
 | \`latency\`, or \`{latency: {candidates: 3, of: [fra, iad]}}\` | the quickest region by measured round trips, by distance where nothing is measured |
 | \`{rules: [{when: ..., steer: ...}, {steer: ...}]}\` | the first rule whose condition holds; the last has none |
+| \`{rules: [{when: ..., steer: ..., fronts: [dns], else: ...}, {steer: ...}]}\` | a rule for some fronts, and how the others steer instead |
 
 A form in braces may stand wherever a region may in a list, so ways of steering nest: \`[{weights: {fra: 3, ams: 1}}, {nearest: {}}]\`.
 [steering.md](steering.md) says exactly what each does. The keys of \`nearest\`:`,
@@ -84,6 +85,7 @@ A form in braces may stand wherever a region may in a list, so ways of steering 
 | \`country\`, \`continent\`, \`subdivision\` | \`country == "DE"\`, \`subdivision != "US-CA"\` |
 | \`asn\`, a number, with \`geo.asn\` | \`asn == 3320\`, \`asn in [3320, 64500]\` |
 | \`jurisdiction\`, of which a client may have several | \`"EU" in jurisdiction\` |
+| \`front\`: \`dns\` or \`redirect\` | \`front == "redirect"\` |
 | \`in\` | \`country in ["DE", "AT", "CH"]\` |
 | \`startsWith\` | \`subdivision.startsWith("US-")\` |
 | \`inCidr\` | \`inCidr(["192.0.2.0/24", "2001:db8::/32"])\` |

@@ -23,8 +23,11 @@ import { policyOf } from "./load-policy.ts";
 import { collect, configOption, jsonOption } from "./options.ts";
 import { runningServer } from "./running.ts";
 
+const fronts = ["dns", "redirect"] as const;
+
 interface Options extends Readonly<Record<Assumed, readonly string[]>> {
   readonly client: string;
+  readonly front: (typeof fronts)[number];
   readonly config: string;
   readonly state?: string;
   readonly json?: boolean;
@@ -62,6 +65,9 @@ export const command: CliCommand = {
           "it believes now; else of the configuration alone, with every endpoint up.",
       )
       .option("--client <address[/length]>", "the client's address or prefix; none: unknown", "")
+      .addOption(
+        new Option("--front <front>", "the front that is asked").choices(fronts).default("dns"),
+      )
       .addOption(configOption())
       .option("--state <dir>", "state directory of a running server")
       .addOption(jsonOption())
@@ -88,7 +94,8 @@ async function run(name: string, options: Options): Promise<void> {
   }
   // What is assumed to be down carries nothing: the rest is spread anew, as the observer would.
   const allocated = withAllocation(policy, world);
-  const result = explain(policy, allocated, { service: name, client: options.client });
+  const { client, front } = options;
+  const result = explain(policy, allocated, { service: name, client, front });
   if (!result.ok) return fail(result.message, result.hint);
   if (options.json === true) outJson(result.explanation);
   else out(formatExplanation(result.explanation));

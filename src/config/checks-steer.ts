@@ -211,7 +211,11 @@ export function planRegions(steer: unknown, path: Path): readonly RegionAt[] | u
   }
   if (Array.isArray(steer["rules"])) {
     return steer["rules"].flatMap((rule: unknown, i) =>
-      isMapping(rule) ? (planRegions(rule["steer"], [...path, "rules", i]) ?? []) : [],
+      isMapping(rule)
+        ? [rule["steer"], rule["else"]].flatMap(
+            (each) => planRegions(each, [...path, "rules", i]) ?? [],
+          )
+        : [],
     );
   }
   if (isMapping(steer["weights"])) {
@@ -332,15 +336,24 @@ function checkRules(checks: ServiceChecks, rules: readonly unknown[], where: Pla
       const message = `no client comes this far: the rule at ${placeText(checks, end)} takes all`;
       const hint = "move it up, or remove it";
       checks.report({ code: "config.unreachable", path, message, hint });
-    } else if (when === undefined || when === "true") end = path;
-    else if (typeof when === "string") checkWhen(checks, when, { path, seen });
-    if (rule["steer"] === undefined) continue;
-    const next = below(where, "rules", index, "steer");
-    const own = { seen: new Map(around.seen), open: { at: around.open } };
-    if (whole) checkPlan(checks, rule["steer"], { ...next, ...own });
-    else checkPart(checks, rule["steer"], { ...next, ...own });
-    for (const [region, at] of own.seen) where.seen.set(region, at);
-    where.open.at ??= own.open.at;
+    } else if (takesAll(rule)) end = path;
+    else if (typeof when === "string") {
+      checkWhen(checks, when, { path, seen, fronts: rule["fronts"] });
+    }
+    if (rule["else"] !== undefined && rule["fronts"] === undefined && where.policy === undefined) {
+      const message = "`else` is for the fronts that `fronts` leaves out, and it stands nowhere";
+      const hint = "add `fronts`, or remove it";
+      checks.report({ code: "config.missing", path: [...path, "else"], message, hint, at: "key" });
+    }
+    for (const key of ["steer", "else"] as const) {
+      if (rule[key] === undefined) continue;
+      const next = below(where, "rules", index, key);
+      const own = { seen: new Map(around.seen), open: { at: around.open } };
+      if (whole) checkPlan(checks, rule[key], { ...next, ...own });
+      else checkPart(checks, rule[key], { ...next, ...own });
+      for (const [region, at] of own.seen) where.seen.set(region, at);
+      where.open.at ??= own.open.at;
+    }
   }
   if (end !== undefined || rules.length === 0 || where.policy !== undefined) return;
   const message = "the last rule has a condition, so some clients match none";
@@ -349,13 +362,24 @@ function checkRules(checks: ServiceChecks, rules: readonly unknown[], where: Pla
   checks.report({ code: "config.missing", path, message, hint });
 }
 
+/** No condition, and every front steers by it. */
+function takesAll(rule: Readonly<Record<string, unknown>>): boolean {
+  const { when } = rule;
+  const everywhere = rule["fronts"] === undefined || rule["else"] !== undefined;
+  return everywhere && (when === undefined || when === "true");
+}
+
 function checkWhen(
   checks: ServiceChecks,
   when: string,
-  where: { readonly path: Path; readonly seen: Map<string, Path> },
+  where: {
+    readonly path: Path;
+    readonly seen: Map<string, Path>;
+    readonly fronts: unknown;
+  },
 ): void {
   const path = [...where.path, "when"];
-  const text = when.replace(/\s+/g, " ").trim();
+  const text = `${when.replace(/\s+/g, " ").trim()} ${JSON.stringify(where.fronts ?? "")}`;
   const first = where.seen.get(text);
   if (first === undefined) where.seen.set(text, path);
   else {

@@ -56,10 +56,15 @@ export class Policies {
   #form(steer: Exclude<SteerForm, { policy: unknown }>): Expanded<SteerInput> {
     if ("order" in steer) return this.#tiers(steer.order, (order) => ({ order }));
     if ("rules" in steer) {
+      const { rules } = steer;
       return joined(
-        steer.rules.map((rule) => this.expand(rule.steer)),
+        rules.flatMap((rule) => [this.expand(rule.steer), this.expand(rule.else ?? rule.steer)]),
         (parts) => ({
-          rules: steer.rules.map((rule, i) => ({ ...rule, steer: parts[i] ?? rule.steer })),
+          rules: rules.map((rule, i) => ({
+            ...rule,
+            steer: parts[2 * i] ?? rule.steer,
+            ...(rule.else !== undefined && { else: parts[2 * i + 1] ?? rule.else }),
+          })),
         }),
       );
     }

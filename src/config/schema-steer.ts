@@ -18,6 +18,8 @@ export interface WeightedSteer {
 export interface SteerRule {
   readonly when?: string | undefined;
   readonly steer: SteerInput;
+  readonly fronts?: readonly ("dns" | "redirect")[] | undefined;
+  readonly else?: SteerInput | undefined;
 }
 export type SteerForm =
   | {
@@ -96,8 +98,14 @@ const formSchema: z.ZodType<SteerForm, SteerForm> = z.lazy(() =>
               .optional()
               .describe("Condition on the client; the last rule has none."),
             steer: steerSchema,
-            fronts: later("services.*.steer.rules.*.fronts"),
-            else: later("services.*.steer.rules.*.else"),
+            fronts: z
+              .array(z.enum(["dns", "redirect"]))
+              .min(1)
+              .optional()
+              .describe("Fronts the rule is for. Default: all."),
+            else: steerSchema
+              .optional()
+              .describe("With `fronts`: how the others steer whom the rule is for."),
           }),
         )
         .min(1)

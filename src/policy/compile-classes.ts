@@ -4,7 +4,7 @@
  * pools share a rule set; rule sets that part the world alike share their columns. Class 0 is
  * location 0's.
  */
-import { assert } from "../errors.ts";
+import { assert, type Problem } from "../errors.ts";
 import { onSphere, type SpherePoint } from "../geo/distance.ts";
 import type { Geography, Leaves, Location } from "../geo/geography.ts";
 import { type Overlay, scopes } from "../geo/overlay.ts";
@@ -74,7 +74,9 @@ export function compilePlaces(
     if (group === groupFacts.length) {
       const within = new Set(cidrs.map((cidr) => over.cidrs[cidr] ?? ""));
       const jurisdictions = over.jurisdictions.of(location);
-      groupFacts.push({ country, continent, subdivision, cidrs: within, asn, jurisdictions });
+      const facts = { country, continent, subdivision, cidrs: within, asn, jurisdictions };
+      // The front is put in where rules are asked.
+      groupFacts.push({ ...facts, front: "" });
       groupByText.set(text, group);
     }
     groups[i] = group;
@@ -112,6 +114,8 @@ interface Making {
   readonly findings: Findings;
   readonly ruleSets: RuleSet[];
   readonly indexByText: Map<string, number>;
+  /** By rule set, what was found wrong with it, and of which service. */
+  readonly said: { readonly path: string; readonly problems: readonly Problem[] }[];
   /** Partitions of the world by their hash, to share the columns of equal ones. */
   readonly columnsByHash: Map<number, Columns[]>;
   bytes: number;
@@ -136,6 +140,7 @@ export function compileRuleSets(
     ...given,
     ruleSets: [],
     indexByText: new Map(),
+    said: [],
     columnsByHash: new Map(),
     bytes: 0,
   };
@@ -163,14 +168,33 @@ function ruleSetOf(making: Making, service: RuledService): number {
     whole,
   });
   const known = making.indexByText.get(text);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    repeatProblems(making, service, known);
+    return known;
+  }
   const index = making.ruleSets.length;
   making.indexByText.set(text, index);
   if (index === limits.ruleSetsMax) {
     reportLimit(making, service, { message: `over ${limits.ruleSetsMax} different sets of rules` });
   }
+  const { problems } = making.findings;
+  const before = problems.length;
   making.ruleSets.push(makeRuleSet(making, service, residency));
+  making.said.push({ path: service.path, problems: problems.slice(before) });
   return index;
+}
+
+/** What is wrong with a rule set is wrong with every service that has it. */
+function repeatProblems(making: Making, { path }: RuledService, index: number): void {
+  const said = making.said[index];
+  const { problems, placeOf } = making.findings;
+  for (const problem of said?.problems ?? []) {
+    if (said === undefined || !problem.path.startsWith(`${said.path}.`)) continue;
+    const own = path + problem.path.slice(said.path.length);
+    const { place: _, ...rest } = problem;
+    const place = placeOf(own);
+    problems.push({ ...rest, path: own, ...(place === undefined ? {} : { place }) });
+  }
 }
 
 function residencyOf(making: Making, { draft, path }: RuledService): ResidencySets {
@@ -270,7 +294,6 @@ function clientsText(making: Making, draft: ServiceDraft): readonly unknown[] {
 }
 
 function makeRuleSet(making: Making, service: RuledService, residency: ResidencySets): RuleSet {
-  const { places } = making;
   const { rules } = service;
   const setCount = residency.sets.length;
   // By rule, then by set.
@@ -279,14 +302,65 @@ function makeRuleSet(making: Making, service: RuledService, residency: Residency
       memoised(plannerOf(steer, layoutOf(making, service.draft, allowed))),
     ),
   );
-  const setOfGroup = Uint8Array.from(places.groupFacts, (facts) => residency.setOf(facts));
-  const setOfClass: number[] = [];
-  const ruleOfGroup = Uint16Array.from(places.groupFacts, (facts) => firstRule(rules, facts));
-  const classes: ClassPlan[] = [];
-  const classByText = new Map<string, number>();
+  const drawn: Drawn = { classes: [], setOfClass: [], classByText: new Map(), byPoint: new Map() };
+  const { classes, setOfClass } = drawn;
+  const readsFront = rules.some(({ conditions }) => conditions.some((when) => when.readsFront));
+  const [classOf = new Uint32Array(0), ofRedirect] = (readsFront ? fronts : fronts.slice(0, 1)).map(
+    (front) => drawClasses(making, { service, residency, planners, drawn, front }),
+  );
+  const ofClients =
+    classes.length * setCount <= 0x1_0000
+      ? addClassesWithin(classes, residency, setOfClass)
+      : undefined;
+  const small =
+    classes.length <= limits.classesPerRuleSetMax && (setCount === 1 || ofClients !== undefined);
+  if (!small) reportSplit(making, service, { classes, setCount });
+  reportEmpty(making, service, classes);
+  if (setCount > 1) reportNowhere(making, service, classes);
+  const columns = (of: Uint32Array): Columns =>
+    shareColumns(making, service, small ? of : new Uint32Array(of.length));
+  return {
+    rules: rules.map(({ text, steerText }) => ({ when: text, steer: steerText })),
+    classes,
+    residency: ofClients,
+    ...columns(classOf),
+    ...(ofRedirect && { redirect: columns(ofRedirect) }),
+  };
+}
+
+/** Fronts that rules may tell apart; a rule set's own columns are those of the first. */
+const fronts = ["dns", "redirect"] as const;
+
+/** Classes found so far, over all fronts. */
+interface Drawn {
+  readonly classes: ClassPlan[];
+  readonly setOfClass: number[];
+  readonly classByText: Map<string, number>;
+  /** Per planner and cell, the class of a point: most locations share one with another. */
+  readonly byPoint: Map<string, Map<SpherePoint | undefined, number>>;
+}
+
+/** The class of each location on a front. */
+function drawClasses(
+  making: Making,
+  of: {
+    readonly service: RuledService;
+    readonly residency: ResidencySets;
+    readonly planners: readonly Planner[];
+    readonly drawn: Drawn;
+    readonly front: (typeof fronts)[number];
+  },
+): Uint32Array {
+  const { places } = making;
+  const { residency, planners, front } = of;
+  const { classes, setOfClass, classByText, byPoint } = of.drawn;
+  const { rules } = of.service;
+  const setCount = residency.sets.length;
   const classOf = new Uint32Array(places.locations.length);
-  // Per planner and cell, the class of a point: most locations share one with another.
-  const classByPoint = new Map<string, Map<SpherePoint | undefined, number>>();
+  const setOfGroup = Uint8Array.from(places.groupFacts, (facts) => residency.setOf(facts));
+  const ruleOfGroup = Uint16Array.from(places.groupFacts, (facts) =>
+    firstRule(rules, { ...facts, front }),
+  );
   for (let location = 0; location < classOf.length; location++) {
     const group = places.groups[location] ?? 0;
     const rule = ruleOfGroup[group] ?? 0;
@@ -296,7 +370,7 @@ function makeRuleSet(making: Making, service: RuledService, residency: Residency
     const cell = isByLatency(rules[rule]?.steer ?? "nearest")
       ? (making.cellOfLocation?.[location] ?? -1)
       : -1;
-    const known = getOr(classByPoint, `${planner} ${cell}`, () => new Map());
+    const known = getOr(byPoint, `${planner} ${cell}`, () => new Map());
     let classIndex = known.get(point);
     if (classIndex === undefined) {
       const { plan, ranking, measured } = (planners[planner] as Planner)(point);
@@ -318,22 +392,7 @@ function makeRuleSet(making: Making, service: RuledService, residency: Residency
     }
     classOf[location] = classIndex;
   }
-  const ofClients =
-    classes.length * setCount <= 0x1_0000
-      ? addClassesWithin(classes, residency, setOfClass)
-      : undefined;
-  const small =
-    classes.length <= limits.classesPerRuleSetMax && (setCount === 1 || ofClients !== undefined);
-  if (!small) reportSplit(making, service, { classes, setCount });
-  reportEmpty(making, service, classes);
-  if (setCount > 1) reportNowhere(making, service, classes);
-  const shared = shareColumns(making, service, small ? classOf : new Uint32Array(classOf.length));
-  return {
-    rules: rules.map(({ text, steerText }) => ({ when: text, steer: steerText })),
-    classes,
-    residency: ofClients,
-    ...shared,
-  };
+  return classOf;
 }
 
 function getOr<K, V>(map: Map<K, V>, key: K, make: () => V): V {
@@ -393,7 +452,9 @@ function reportEmpty(making: Making, service: RuledService, classes: readonly Cl
   rules.forEach((rule, i) => {
     if (reached.has(i) || rule.lifted) return;
     const holds = making.places.groupFacts.some((facts) =>
-      rule.conditions.every((condition) => condition.matches(facts)),
+      fronts.some((front) =>
+        rule.conditions.every((condition) => condition.matches({ ...facts, front })),
+      ),
     );
     reportWarning(making.findings, {
       code: "config.empty-class",

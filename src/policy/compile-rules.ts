@@ -105,8 +105,26 @@ function flattenRuleList(
       rulePath: text === "" ? path : `${path}.when`,
       lifted: above.lifted || above.nested,
     };
-    flatten(flattening, rule.steer, inner, emit);
+    if (rule.fronts === undefined) {
+      flatten(flattening, rule.steer, inner, emit);
+      return;
+    }
+    const only = `front in ${JSON.stringify(rule.fronts)}`;
+    flatten(flattening, rule.steer, withCondition(flattening, inner, only), emit);
+    if (rule.else === undefined) return;
+    const others = withCondition(flattening, { ...inner, path: `${path}.else` }, `!(${only})`);
+    flatten(flattening, rule.else, { ...others, lifted: true }, emit);
   });
+}
+
+function withCondition(flattening: Flattening, above: Above, text: string): Above {
+  const when = readWhen(flattening, text, above.path);
+  if (when === undefined) return above;
+  return {
+    ...above,
+    conditions: [...above.conditions, when],
+    texts: [...above.texts, text],
+  };
 }
 
 const isForm = (tier: SteerTier): boolean => typeof tier !== "string" && !isList(tier);

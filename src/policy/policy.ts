@@ -261,6 +261,8 @@ export interface RuleSet {
   readonly classes: readonly ClassPlan[];
   /** undefined: the same pools are allowed to every class. */
   readonly residency: ClientResidency | undefined;
+  /** What the redirect front reads instead of the columns below, where rules tell fronts apart. */
+  readonly redirect?: Pick<RuleSet, "classOfLocation" | "scope4" | "scope6"> | undefined;
   /** Per location of `Policy.locations`. */
   readonly classOfLocation: Uint16Array;
   /** Per leaf of `Policy.v4` / `v6`: the shortest prefix length on which the class is constant. */

@@ -193,7 +193,9 @@ function printEndpoint(endpoint: Endpoint): string {
 
 function printRuleSet(policy: Policy, ruleSet: RuleSet, index: number): readonly string[] {
   const users = policy.services.filter((service) => service.ruleSet === index);
-  const places = placesOfClasses(policy, ruleSet);
+  const places = placesOfClasses(policy, ruleSet, ruleSet.classOfLocation);
+  const { redirect } = ruleSet;
+  const redirected = redirect && placesOfClasses(policy, ruleSet, redirect.classOfLocation);
   const names = (ordinal: number) =>
     policy.pools[(users[0]?.firstPool ?? 0) + ordinal]?.name ?? String(ordinal);
   const shown = users.slice(0, placesShown).map((service) => service.name);
@@ -206,6 +208,7 @@ function printRuleSet(policy: Policy, ruleSet: RuleSet, index: number): readonly
     ...ruleSet.classes.flatMap((classPlan, i) => [
       `    class ${i} by rule ${classPlan.rule}: ${printPlan(classPlan.plan, names)}${printExcluded(classPlan, names)}`,
       ...(places[i] ? [`      ${places[i]}`] : []),
+      ...(redirected?.[i] ? [`      on redirect: ${redirected[i]}`] : []),
     ]),
   ];
 }
@@ -239,10 +242,14 @@ export function printLocation(location: Location | undefined): string {
   return asn === 0 ? name : `${name} AS${asn}`;
 }
 
-function placesOfClasses(policy: Policy, ruleSet: RuleSet): readonly string[] {
+function placesOfClasses(
+  policy: Policy,
+  ruleSet: RuleSet,
+  classOfLocation: Uint16Array,
+): readonly string[] {
   const found = ruleSet.classes.map(() => new Set<string>());
   policy.locations.forEach((location, i) => {
-    found[ruleSet.classOfLocation[i] ?? 0]?.add(printLocation(location));
+    found[classOfLocation[i] ?? 0]?.add(printLocation(location));
   });
   return found.map((set) => {
     const shown = [...set].slice(0, placesShown);

@@ -21,7 +21,7 @@ import { nearestOf } from "../lib/did-you-mean.ts";
 import { formatPrefix, parsePrefix } from "../lib/ip.ts";
 import { limits } from "../limits.ts";
 
-export const whenVariables = ["country", "continent", "subdivision"] as const;
+export const whenVariables = ["country", "continent", "subdivision", "front"] as const;
 export type WhenVariable = (typeof whenVariables)[number];
 
 /** What a condition reads of a client. Empty where nothing is known. */
@@ -35,6 +35,7 @@ export type WhenFacts = Readonly<Record<WhenVariable, string>> & {
 
 export interface When {
   readonly matches: (facts: WhenFacts) => boolean;
+  readonly readsFront: boolean;
   /** The AS numbers it asks for, each once; undefined when it does not read `asn`. */
   readonly asns: readonly number[] | undefined;
   /** The prefixes it asks for, in RFC 5952 form, each once. */
@@ -60,6 +61,7 @@ const whenWords: ReadonlySet<string> = new Set([...whenVariables, "asn", "jurisd
 const forms: Readonly<Record<WhenVariable, { readonly test: RegExp; readonly like: string }>> = {
   country: { test: /^[A-Z]{2}$/, like: 'two capital letters such as "DE" (ISO 3166)' },
   continent: { test: /^(AF|AN|AS|EU|NA|OC|SA)$/, like: "one of AF, AN, AS, EU, NA, OC, SA" },
+  front: { test: /^(dns|redirect)$/, like: "one of dns, redirect" },
   subdivision: { test: /^[A-Z]{2}-[A-Z0-9]{1,3}$/, like: 'a code such as "US-CA" (ISO 3166-2)' },
 };
 
@@ -86,11 +88,19 @@ export function compileWhen(text: string, known = noJurisdictions): WhenResult {
   const faults: WhenFault[] = [];
   const ast = parseWhen(text, faults);
   if (ast === undefined) return { ok: false, faults };
-  const reading: Reading = { faults, known, cidrs: new Set(), asns: new Set(), readsAsn: false };
+  const reading: Reading = {
+    faults,
+    known,
+    cidrs: new Set(),
+    asns: new Set(),
+    readsAsn: false,
+    readsFront: false,
+  };
   const matches = readTest(ast, reading);
   if (matches === undefined || faults.length > 0) return { ok: false, faults };
   const asns = reading.readsAsn ? [...reading.asns] : undefined;
-  return { ok: true, when: { matches, cidrs: [...reading.cidrs], asns } };
+  const { readsFront } = reading;
+  return { ok: true, when: { matches, readsFront, cidrs: [...reading.cidrs], asns } };
 }
 
 function parseWhen(text: string, faults: WhenFault[]): ASTNode | undefined {
@@ -114,6 +124,7 @@ interface Reading {
   readonly cidrs: Set<string>;
   readonly asns: Set<number>;
   readsAsn: boolean;
+  readsFront: boolean;
 }
 
 /** A node that is true or false; undefined once a fault is noted. */
@@ -284,6 +295,7 @@ const textOf = (node: ASTNode): string | undefined =>
 function readVariable(node: ASTNode, reading: Reading): WhenVariable | undefined {
   if (node.op !== "id") return fault(node, reading, "expected a variable here");
   const known = whenVariables.find((variable) => variable === node.args);
+  if (known === "front") reading.readsFront = true;
   if (known !== undefined) return known;
   if (node.args === "asn" || node.args === "jurisdiction") {
     return fault(node, reading, `\`${node.args}\` cannot be used here`);

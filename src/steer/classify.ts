@@ -36,7 +36,7 @@ export function createClient(): Client {
 }
 
 export function createClassified(): Classified {
-  return { classIndex: unknownClass, seen: "unknown", scope: 0 };
+  return { classIndex: 0 as ClassIndex, seen: "unknown", scope: 0 };
 }
 
 /** What the place of a client hangs on besides its rule set. */
@@ -48,8 +48,15 @@ export interface ClassColumns
   readonly classes: { readonly length: number };
 }
 
-/** Class 0 is that of location 0. */
-const unknownClass = 0 as ClassIndex;
+/** A front that rules may tell apart from others. */
+export type Front = "dns" | "redirect";
+
+/** The rule set as a front reads it. */
+export function columnsOf(ruleSet: RuleSet, front: Front): ClassColumns {
+  if (front === "dns" || ruleSet.redirect === undefined) return ruleSet;
+  const { classes, residency, redirect } = ruleSet;
+  return { classes, residency, ...redirect };
+}
 
 /** Shares of the source prefix by class, while a span is counted; all 0 between calls. */
 const sizes = new Float64Array(limits.classesPerRuleSetMax);
@@ -74,7 +81,7 @@ export function classify(
   out: Classified,
 ): void {
   unmapClient(client);
-  out.classIndex = unknownClass;
+  out.classIndex = ruleSet.classOfLocation[0]! as ClassIndex;
   out.seen = "unknown";
   out.scope = client.before + client.length;
   if (client.length === 0) {

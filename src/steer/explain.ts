@@ -25,8 +25,10 @@ import {
   type Classified,
   type Client,
   classify,
+  columnsOf,
   createClassified,
   createClient,
+  type Front,
   maskClient,
 } from "./classify.ts";
 import { decide } from "./decide.ts";
@@ -42,6 +44,8 @@ export interface ExplainRequest {
   readonly service: string;
   /** An address or a prefix; "" for a client whose address is not known. */
   readonly client: string;
+  /** Whom the client asks, where rules tell fronts apart; default `dns`. */
+  readonly front?: Front;
 }
 
 export type ExplainResult =
@@ -115,7 +119,7 @@ export function explain(policy: Policy, world: World, request: ExplainRequest): 
   assert(service !== undefined && ruleSet !== undefined, "service index in range");
   const classified = createClassified();
   maskClient(service, ruleSet, client);
-  classify(policy, ruleSet, client, classified);
+  classify(policy, columnsOf(ruleSet, request.front ?? "dns"), client, classified);
   const explanation = explainClass(policy, world, { index, service, client, classified, prefix });
   return { ok: true, explanation };
 }

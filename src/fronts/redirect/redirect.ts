@@ -27,6 +27,7 @@ import {
   type Classified,
   type Client,
   classify,
+  columnsOf,
   createClassified,
   createClient,
   maskClient,
@@ -175,7 +176,7 @@ function steer(
   setClient(client, address);
   const ruleSet = policy.ruleSets[service.ruleSet]!;
   maskClient(service, ruleSet, client);
-  classify(policy, ruleSet, client, classified);
+  classify(policy, columnsOf(ruleSet, "redirect"), client, classified);
   const { classIndex } = classified;
   const key =
     service.key === "client" ? clientKey(service, client.family, client.words) : request.draw;
