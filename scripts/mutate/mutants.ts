@@ -12,6 +12,8 @@ export interface Mutant {
 
 const carry = "src/steer/carry.ts";
 const plan = "src/steer/plan-shares.ts";
+const availability = "src/steer/plan-availability.ts";
+const nodeHealth = "src/steer/plan-health.ts";
 const health = "src/world/health.ts";
 const check = "src/world/check-value.ts";
 
@@ -21,6 +23,8 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     "src/steer/carry.test.ts",
     "src/steer/decide.test.ts",
     "src/steer/shares.test.ts",
+    "test/steer/health-vectors.test.ts",
+    "test/steer/panic.test.ts",
     "test/steer/latency.test.ts",
     "test/steer/capacity.test.ts",
     "test/oracle/differential.test.ts",
@@ -111,14 +115,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: carry,
-    was: 'return pool.standby !== "manual" || world.pools.active[index] === 1;',
-    becomes: "return world.pools.active[index] === 1;",
+    was: "return !isGated(pool) || world.pools.active[index] === activity.yes;",
+    becomes: "return world.pools.active[index] === activity.yes;",
     claim: "the column of manual standbys decides about every pool",
   },
   {
     file: carry,
-    was: 'return pool.standby !== "manual" || world.pools.active[index] === 1;',
-    becomes: 'return pool.standby !== "manual";',
+    was: "return !isGated(pool) || world.pools.active[index] === activity.yes;",
+    becomes: "return !isGated(pool);",
     claim: "a manual standby can never be activated",
   },
   {
@@ -150,6 +154,84 @@ export const mutants: readonly Mutant[] = [
     was: 'return ask("serve-all", levels.serveAll);',
     becomes: "return undefined;",
     claim: "serve-all refuses",
+  },
+  {
+    file: nodeHealth,
+    was: "const numerator = BigInt(health.overprovisioningPercent) * BigInt(up);",
+    becomes: "const numerator = 100n * BigInt(up);",
+    claim: "overprovisioning makes nothing good",
+  },
+  {
+    file: nodeHealth,
+    was: 'if (plan.kind === "first" || plan.weights[i] !== 0) count(child, facts, into);',
+    becomes: "count(child, facts, into);",
+    claim: "endpoints below a weight of 0 count for the health of a tier",
+  },
+  {
+    file: nodeHealth,
+    was: "if (facts.allowed[plan.pool] !== true) return;",
+    becomes: "",
+    claim: "pools outside the residency count for the health of a tier",
+  },
+  {
+    file: nodeHealth,
+    was: "numerator: numerator * BigInt(availability),",
+    becomes: "numerator: numerator * fullAvailability,",
+    claim: "a returning tier takes all of its load at once",
+  },
+  {
+    file: nodeHealth,
+    was: "if (total > denominator) total = denominator;",
+    becomes: "",
+    claim: "tiers that are healthy enough share by health",
+  },
+  {
+    file: nodeHealth,
+    was: "* part.numerator * denominator) / part.denominator",
+    becomes: "* denominator)",
+    claim: "localities are not weighed by their health",
+  },
+  {
+    file: nodeHealth,
+    was: "if (levelBelow(plan, asked, facts) !== levels.up) return whole;",
+    becomes: "",
+    claim: "endpoints that are not known to be up make a tier unhealthy",
+  },
+  {
+    file: carry,
+    was: "((enough(up) ? up : 0) << upShift);",
+    becomes: "(up << upShift);",
+    claim: "endpoints of a pool below its minimum count for its tier",
+  },
+  {
+    file: carry,
+    was: "return usable > 0 && usable * 10_000 <",
+    becomes: "return usable * 10_000 <",
+    claim: "a service with nothing usable is in panic",
+  },
+  {
+    file: carry,
+    was: "usable * 10_000 < hundredths * all",
+    becomes: "usable * 10_000 <= hundredths * all",
+    claim: "a service is in panic at the threshold",
+  },
+  {
+    file: carry,
+    was: "return condition(world, endpoint) === conditions.out ? 0 : candidateRanks.fallback;",
+    becomes: "return candidateRanks.fallback;",
+    claim: "drained endpoints serve in panic",
+  },
+  {
+    file: availability,
+    was: "return isTier && facts.panic === true ? levels.serveAll :",
+    becomes: "return isTier && facts.panic === undefined ? levels.serveAll :",
+    claim: "panic changes nothing below the tiers",
+  },
+  {
+    file: plan,
+    was: "if (facts.health?.spill === true) return isWhole(planLoad(child, asked, facts));",
+    becomes: "",
+    claim: "a tier with an endpoint up never spills",
   },
   {
     file: health,
