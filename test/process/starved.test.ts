@@ -5,7 +5,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { Resolver } from "node:dns/promises";
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { get } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
@@ -202,6 +210,33 @@ void test("serve lets every part stand still for a while, and none is replaced",
       /-> (down|unknown)/,
       "a pause is not the origins' fault",
     );
+  });
+});
+
+void test("serve starts on a state directory in which every file is damaged", async () => {
+  await withServer(async (server) => {
+    await server.start();
+    await server.answersWith("fra");
+    const { stateDir } = server;
+    const paths = statePaths(stateDir);
+    await server.until("World on disk", () => existsSync(paths.worldSnapshot));
+    // No time to tidy up: as after a power failure.
+    server.signal("SIGKILL");
+    await server.ended();
+    await server.until("its parts are gone", () => server.processes().length === 0);
+    const files = readdirSync(stateDir, { recursive: true, withFileTypes: true });
+    const rubbish = Buffer.alloc(5000, "rubbish ");
+    for (const file of files) {
+      if (file.isFile()) writeFileSync(join(file.parentPath, file.name), rubbish);
+    }
+    rmSync(paths.worldSnapshot);
+    mkdirSync(join(paths.worldSnapshot, "a folder"), { recursive: true });
+    await server.start();
+    await server.answersWith("fra");
+    await server.closeOrigin("fra");
+    await server.answersWith("iad");
+    server.signal("SIGTERM");
+    assert.equal(await server.ended(), 0, server.messages());
   });
 });
 
