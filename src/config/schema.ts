@@ -337,6 +337,12 @@ export const serviceSchema = object({
   target: percent
     .optional()
     .describe("Part of a capacity that fills before the next tier is asked. Default 70%."),
+  shed: object({
+    low: percent.describe("Up to this utilisation nothing is shed."),
+    high: percent.describe("From this one on, all but a trickle."),
+  })
+    .optional()
+    .describe("With load reports: what a pool sheds at once, in proportion between two marks."),
   dependencies: oneOrMore(dependencySchema)
     .optional()
     .describe("Services that must be able to serve for this one to: a name, or `{service, in}`."),

@@ -56,8 +56,10 @@ export function compileCapacity(input: CapacityInput): Capacity | undefined {
   });
   const services = model.drafts.flatMap(({ service, config: of }, index): CapacityService[] => {
     const mine = limitsOfService.get(index) ?? [];
+    checkShed(findings, of, `services.${service.name}.shed`);
     if (mine.length === 0) {
-      if (of.target !== undefined) reportTarget(findings, `services.${service.name}.target`);
+      if (of.target !== undefined || of.shed !== undefined)
+        reportTarget(findings, `services.${service.name}.target`);
       return [];
     }
     checkUnits(
@@ -70,6 +72,7 @@ export function compileCapacity(input: CapacityInput): Capacity | undefined {
         service: index as ServiceIndex,
         limits: mine,
         targetHundredths: of.target ?? targetDefault,
+        shed: of.shed,
         demand: demandOf(input, places, index),
       },
     ];
@@ -225,6 +228,20 @@ function reportSpill(findings: Findings, path: string): void {
     path,
     message: "a service with a capacity spills by load, so it cannot spill by health as well",
     hint: "remove one of the two; a capacity shrinks with the endpoints that are down",
+  });
+}
+
+function checkShed(
+  findings: Findings,
+  { shed, target = targetDefault }: ServiceDraft["config"],
+  path: string,
+): void {
+  if (shed === undefined || (target <= shed.low && shed.low < shed.high)) return;
+  reportError(findings, {
+    code: "config.conflict",
+    path,
+    message: "the marks are out of order",
+    hint: `write a \`low\` of at least the target, ${target / 100}%, and a greater \`high\``,
   });
 }
 

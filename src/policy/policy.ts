@@ -315,6 +315,8 @@ export interface CapacityService {
   readonly limits: readonly number[];
   /** Part of a capacity up to which the first walk fills, in hundredths of a percent. */
   readonly targetHundredths: number;
+  /** Utilisations between which load is shed at once, in hundredths of a percent. */
+  readonly shed: { readonly low: number; readonly high: number } | undefined;
   /** Thousandths of the unit of its limits, by class; undefined where none is declared. */
   readonly demand: readonly number[] | undefined;
 }

@@ -53,7 +53,7 @@ export function feedbackStep(
     const dueAt = (fedAt[row] ?? 0) + periodOf(columns, row, ttlSecondsMax);
     if (isFresh(row) && (columns.loadAt[row] ?? 0) > (fedAt[row] ?? 0)) {
       if (nowMs >= dueAt) {
-        now = nextKeep(now, utilisation(given, pool, isFresh), service.targetHundredths);
+        now = nextKeep(now, utilisation(given, pool, isFresh), service);
         fedAt[row] = nowMs;
       } else nextAt = Math.min(nextAt, dueAt);
     }
@@ -119,8 +119,20 @@ function utilisation(
   return most;
 }
 
+/** 1 up to the low mark, 0 from the high one on, in proportion between them. */
+export function keptAfterShedding(
+  share: number,
+  { low, high }: { readonly low: number; readonly high: number },
+): number {
+  return Math.min(1, Math.max(0, (high - share) / (high - low)));
+}
+
 /** The band is 7/8 to 8/8 of the target; the aim is its middle. */
-export function nextKeep(keep: number, at: Utilisation, targetHundredths: number): number {
+export function nextKeep(
+  keep: number,
+  at: Utilisation,
+  { targetHundredths, shed }: Pick<CapacityService, "targetHundredths" | "shed">,
+): number {
   const { load, amount } = at;
   const share = (load * 10_000) / amount;
   if (
@@ -133,5 +145,8 @@ export function nextKeep(keep: number, at: Utilisation, targetHundredths: number
   const plain = load === 0 ? limits.keepFull : Math.floor((keep * aim) / share);
   const ideal = Math.min(limits.keepFull, Math.max(leastKeep, plain));
   const half = (ideal - keep) / 2;
-  return keep + (half < 0 ? Math.floor(half) : Math.ceil(half));
+  const next = keep + (half < 0 ? Math.floor(half) : Math.ceil(half));
+  if (shed === undefined || share <= shed.low) return next;
+  const left = keptAfterShedding(share, shed);
+  return Math.min(next, Math.max(leastKeep, Math.floor(keep * left)));
 }

@@ -137,7 +137,9 @@ function randomPolicy(dice: Dice): Policy {
     capacity: dice.chance(40)
       ? {
           limits: [],
-          services: [{ service: 0, limits: [], targetHundredths: 7000, demand: undefined }],
+          services: [
+            { service: 0, limits: [], targetHundredths: 7000, shed: undefined, demand: undefined },
+          ],
           pools: pools.flatMap((_, i) => (i < planned && dice.chance(70) ? [i] : [])),
         }
       : undefined,

@@ -9,7 +9,7 @@ import { compile } from "../../src/policy/compile.ts";
 import type { ClassIndex, Policy, PoolIndex, ServiceIndex } from "../../src/policy/policy.ts";
 import { allocate, withAllocation } from "../../src/steer/allocate.ts";
 import { decide } from "../../src/steer/decide.ts";
-import { nextKeep } from "../../src/steer/feedback.ts";
+import { keptAfterShedding, nextKeep } from "../../src/steer/feedback.ts";
 import { buildTable, updateTable } from "../../src/steer/table.ts";
 import { step } from "../../src/world/step.ts";
 import { allocations, type World } from "../../src/world/world.ts";
@@ -247,11 +247,27 @@ services:
   });
 
   test("nextKeep() has a band in which nothing moves", () => {
-    const next = (load: number): number => nextKeep(2000, { load, amount: 100 }, 7000);
+    const service = { targetHundredths: 7000, shed: undefined };
+    const next = (load: number): number => nextKeep(2000, { load, amount: 100 }, service);
     assert.equal(next(70), 2000);
     assert.equal(next(62), 2000);
     assert.ok(next(61) > 2000 && next(71) < 2000);
-    assert.equal(nextKeep(limits.keepFull, { load: 1, amount: 100 }, 7000), limits.keepFull);
+    assert.equal(nextKeep(limits.keepFull, { load: 1, amount: 100 }, service), limits.keepFull);
     assert.equal(next(0), 3048);
+  });
+
+  test("nextKeep() sheds in proportion between the marks", () => {
+    const shed = { low: 8000, high: 10_000 };
+    const next = (load: number): number =>
+      nextKeep(4000, { load, amount: 100 }, { targetHundredths: 7000, shed });
+    const page = [80, 85, 90, 95, 100, 150].map((load) => keptAfterShedding(load * 100, shed));
+    assert.deepEqual(page, [1, 0.75, 0.5, 0.25, 0, 0]);
+    assert.equal(next(90), 2000);
+    assert.equal(next(120), 64);
+    // Just above the low mark the step of half the way is the greater one.
+    assert.equal(
+      next(81),
+      nextKeep(4000, { load: 81, amount: 100 }, { targetHundredths: 7000, shed: undefined }),
+    );
   });
 });
