@@ -365,3 +365,28 @@ test("a pool stands at most once in a plan", () => {
     assert.equal(seen(plan).length, 4);
   }
 });
+
+test("compile() warns of every service whose rules nobody reaches, equal ones included", () => {
+  const service = (name: string) =>
+    [
+      `  ${name}:`,
+      `    endpoints: ${plainEndpoints}`,
+      "    steer:",
+      "      rules:",
+      "        - {when: 'country == \"DE\"', steer: [fra]}",
+      "        - {when: 'country in [\"DE\"]', steer: [iad]}",
+      "        - {when: 'country == \"QQ\"', steer: [iad]}",
+      "        - steer: nearest\n",
+    ].join("\n");
+  const { problems } = run(`${service("a")}${service("b")}`);
+  const found = problems.filter(({ code }) => code === "config.empty-class");
+  assert.deepEqual(
+    found.map(({ path, place }) => `${path} ${place?.line}`),
+    [
+      "services.a.steer.rules.1.when 14",
+      "services.a.steer.rules.2.when 15",
+      "services.b.steer.rules.1.when 22",
+      "services.b.steer.rules.2.when 23",
+    ],
+  );
+});
