@@ -74,7 +74,9 @@ export function compilePlaces(
     if (group === groupFacts.length) {
       const within = new Set(cidrs.map((cidr) => over.cidrs[cidr] ?? ""));
       const jurisdictions = over.jurisdictions.of(location);
-      groupFacts.push({ country, continent, subdivision, cidrs: within, asn, jurisdictions });
+      const facts = { country, continent, subdivision, cidrs: within, asn, jurisdictions };
+      // The front is put in where rules are asked.
+      groupFacts.push({ ...facts, front: "" });
       groupByText.set(text, group);
     }
     groups[i] = group;
@@ -292,7 +294,6 @@ function clientsText(making: Making, draft: ServiceDraft): readonly unknown[] {
 }
 
 function makeRuleSet(making: Making, service: RuledService, residency: ResidencySets): RuleSet {
-  const { places } = making;
   const { rules } = service;
   const setCount = residency.sets.length;
   // By rule, then by set.
@@ -301,14 +302,65 @@ function makeRuleSet(making: Making, service: RuledService, residency: Residency
       memoised(plannerOf(steer, layoutOf(making, service.draft, allowed))),
     ),
   );
-  const setOfGroup = Uint8Array.from(places.groupFacts, (facts) => residency.setOf(facts));
-  const setOfClass: number[] = [];
-  const ruleOfGroup = Uint16Array.from(places.groupFacts, (facts) => firstRule(rules, facts));
-  const classes: ClassPlan[] = [];
-  const classByText = new Map<string, number>();
+  const drawn: Drawn = { classes: [], setOfClass: [], classByText: new Map(), byPoint: new Map() };
+  const { classes, setOfClass } = drawn;
+  const readsFront = rules.some(({ conditions }) => conditions.some((when) => when.readsFront));
+  const [classOf = new Uint32Array(0), ofRedirect] = (readsFront ? fronts : fronts.slice(0, 1)).map(
+    (front) => drawClasses(making, { service, residency, planners, drawn, front }),
+  );
+  const ofClients =
+    classes.length * setCount <= 0x1_0000
+      ? addClassesWithin(classes, residency, setOfClass)
+      : undefined;
+  const small =
+    classes.length <= limits.classesPerRuleSetMax && (setCount === 1 || ofClients !== undefined);
+  if (!small) reportSplit(making, service, { classes, setCount });
+  reportEmpty(making, service, classes);
+  if (setCount > 1) reportNowhere(making, service, classes);
+  const columns = (of: Uint32Array): Columns =>
+    shareColumns(making, service, small ? of : new Uint32Array(of.length));
+  return {
+    rules: rules.map(({ text, steerText }) => ({ when: text, steer: steerText })),
+    classes,
+    residency: ofClients,
+    ...columns(classOf),
+    ...(ofRedirect && { redirect: columns(ofRedirect) }),
+  };
+}
+
+/** Fronts that rules may tell apart; a rule set's own columns are those of the first. */
+const fronts = ["dns", "redirect"] as const;
+
+/** Classes found so far, over all fronts. */
+interface Drawn {
+  readonly classes: ClassPlan[];
+  readonly setOfClass: number[];
+  readonly classByText: Map<string, number>;
+  /** Per planner and cell, the class of a point: most locations share one with another. */
+  readonly byPoint: Map<string, Map<SpherePoint | undefined, number>>;
+}
+
+/** The class of each location on a front. */
+function drawClasses(
+  making: Making,
+  of: {
+    readonly service: RuledService;
+    readonly residency: ResidencySets;
+    readonly planners: readonly Planner[];
+    readonly drawn: Drawn;
+    readonly front: (typeof fronts)[number];
+  },
+): Uint32Array {
+  const { places } = making;
+  const { residency, planners, front } = of;
+  const { classes, setOfClass, classByText, byPoint } = of.drawn;
+  const { rules } = of.service;
+  const setCount = residency.sets.length;
   const classOf = new Uint32Array(places.locations.length);
-  // Per planner and cell, the class of a point: most locations share one with another.
-  const classByPoint = new Map<string, Map<SpherePoint | undefined, number>>();
+  const setOfGroup = Uint8Array.from(places.groupFacts, (facts) => residency.setOf(facts));
+  const ruleOfGroup = Uint16Array.from(places.groupFacts, (facts) =>
+    firstRule(rules, { ...facts, front }),
+  );
   for (let location = 0; location < classOf.length; location++) {
     const group = places.groups[location] ?? 0;
     const rule = ruleOfGroup[group] ?? 0;
@@ -318,7 +370,7 @@ function makeRuleSet(making: Making, service: RuledService, residency: Residency
     const cell = isByLatency(rules[rule]?.steer ?? "nearest")
       ? (making.cellOfLocation?.[location] ?? -1)
       : -1;
-    const known = getOr(classByPoint, `${planner} ${cell}`, () => new Map());
+    const known = getOr(byPoint, `${planner} ${cell}`, () => new Map());
     let classIndex = known.get(point);
     if (classIndex === undefined) {
       const { plan, ranking, measured } = (planners[planner] as Planner)(point);
@@ -340,22 +392,7 @@ function makeRuleSet(making: Making, service: RuledService, residency: Residency
     }
     classOf[location] = classIndex;
   }
-  const ofClients =
-    classes.length * setCount <= 0x1_0000
-      ? addClassesWithin(classes, residency, setOfClass)
-      : undefined;
-  const small =
-    classes.length <= limits.classesPerRuleSetMax && (setCount === 1 || ofClients !== undefined);
-  if (!small) reportSplit(making, service, { classes, setCount });
-  reportEmpty(making, service, classes);
-  if (setCount > 1) reportNowhere(making, service, classes);
-  const shared = shareColumns(making, service, small ? classOf : new Uint32Array(classOf.length));
-  return {
-    rules: rules.map(({ text, steerText }) => ({ when: text, steer: steerText })),
-    classes,
-    residency: ofClients,
-    ...shared,
-  };
+  return classOf;
 }
 
 function getOr<K, V>(map: Map<K, V>, key: K, make: () => V): V {
@@ -415,7 +452,9 @@ function reportEmpty(making: Making, service: RuledService, classes: readonly Cl
   rules.forEach((rule, i) => {
     if (reached.has(i) || rule.lifted) return;
     const holds = making.places.groupFacts.some((facts) =>
-      rule.conditions.every((condition) => condition.matches(facts)),
+      fronts.some((front) =>
+        rule.conditions.every((condition) => condition.matches({ ...facts, front })),
+      ),
     );
     reportWarning(making.findings, {
       code: "config.empty-class",
