@@ -37,6 +37,7 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     "src/world/dependencies.test.ts",
     "test/steer/latency.test.ts",
     "src/world/failback.test.ts",
+    "src/world/flap-bound.test.ts",
   ],
 };
 
@@ -430,5 +431,11 @@ export const mutants: readonly Mutant[] = [
     was: "return serving ? undefined : at;",
     becomes: "return at;",
     claim: "a region ramps although it was never out",
+  },
+  {
+    file: health,
+    was: "return options.holdMs * Math.min(limits.holdFactorMax, 2 ** doublings);",
+    becomes: "return options.holdMs;",
+    claim: "an endpoint that flaps is held no longer than one that does not",
   },
 ];
