@@ -122,8 +122,10 @@ export const limits = {
   /** Secrets of cookies at once, and how often their file is looked at. */
   dnsCookieSecretsMax: 4,
   dnsCookieLookMs: 10_000,
-  dnsTcpConnectionsMax: 1024,
-  dnsTcpConnectionsPerClientMax: 64,
+  /** TCP clients: what may be set, and what is unless set. */
+  dnsTcpConnectionsMax: 16_384,
+  dnsTcpConnections: 1024,
+  dnsTcpConnectionsPerClient: 64,
   dnsTcpPendingBytesMax: 256 * 1024,
   /** Frames answered in a millisecond, of all clients and of one before the next has its turn. */
   dnsTcpFramesPerTurnMax: 256,

@@ -26,6 +26,7 @@ export const durationKeys: ReadonlySet<string> = new Set(
     "refresh",
     "retry",
     "expire",
+    "idle",
   ),
 );
 

@@ -433,6 +433,24 @@ const rateLimitSchema = object({
     .describe("Networks that are never limited."),
 });
 
+const tcpSchema = object({
+  clients: z
+    .int()
+    .min(1)
+    .max(limits.dnsTcpConnectionsMax)
+    .default(limits.dnsTcpConnections)
+    .describe("Connections at once, or what the bound on open files leaves if that is less."),
+  clientsPerAddress: z
+    .int()
+    .min(1)
+    .max(limits.dnsTcpConnectionsMax)
+    .default(limits.dnsTcpConnectionsPerClient)
+    .describe("Of those, of one address (one /64 of IPv6)."),
+  idle: duration({ min: "1s", max: "10m" })
+    .prefault("10s")
+    .describe("A connection on which nothing moves for so long is ended."),
+});
+
 const listenSchema = object({
   dns: anyNumberOf(socketAddress)
     .prefault(["127.0.0.1:5300"])
@@ -449,6 +467,7 @@ const listenSchema = object({
     .max(limits.dnsGatherMicrosecondsMax)
     .default(limits.dnsGatherMicroseconds)
     .describe("How long a thread under load lets queries gather, to answer several at once."),
+  dnsTcp: tcpSchema.prefault({}).describe("Clients of DNS over TCP."),
   dnsCookies: z
     .enum(["off", "on", "required"])
     .default("on")

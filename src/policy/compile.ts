@@ -252,13 +252,18 @@ function prefixOf(cidr: string) {
 }
 
 function compileListen({ listen }: Config): Listen {
-  const { dnsRateLimit, metrics, ...same } = listen;
+  const { dnsRateLimit, dnsTcp, metrics, ...same } = listen;
   const { dns, dnsWorkers, dnsGatherMicroseconds, dnsCookies, dnsExplain, redirect } = same;
   const page = metrics === "off" ? "" : metrics;
   return {
     dns,
     dnsWorkers,
     dnsGatherMicroseconds,
+    dnsTcp: {
+      connectionsMax: dnsTcp.clients,
+      connectionsPerClientMax: dnsTcp.clientsPerAddress,
+      idleMs: dnsTcp.idle,
+    },
     dnsCookies,
     dnsRateLimit: dnsRateLimit === "off" ? undefined : dnsRateLimit,
     dnsExplain,

@@ -276,6 +276,11 @@ export interface Listen {
   /** Threads of the DNS front for UDP; 0 for none. */
   readonly dnsWorkers: "auto" | number;
   readonly dnsGatherMicroseconds: number;
+  readonly dnsTcp: {
+    readonly connectionsMax: number;
+    readonly connectionsPerClientMax: number;
+    readonly idleMs: number;
+  };
   readonly dnsCookies: "off" | "on" | "required";
   /** Of responses over UDP; undefined for none. */
   readonly dnsRateLimit:

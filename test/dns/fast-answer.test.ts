@@ -54,7 +54,7 @@ function memoryOf(family: 4 | 6): DatagramMemory {
 function twins(dnsCookies: "on" | "required") {
   const { context } = questionMix();
   const rate = { responsesPerSecond: 20, errorsPerSecond: 20, slip: 2, exempt: ["10.0.0.0/8"] };
-  const listen = { dnsCookies, dnsRateLimit: rate, dnsExplain: [] };
+  const listen = { ...context.snapshot.policy.listen, dnsCookies, dnsRateLimit: rate };
   const snapshot = { ...context.snapshot, policy: { ...context.snapshot.policy, listen } };
   const make = (): { context: AnswerContext; registry: ReturnType<typeof createRegistry> } => {
     const registry = createRegistry();

@@ -30,7 +30,7 @@ function guarded({ dnsCookies = "on", dnsRateLimit }: Guarded) {
   const { policy } = context.snapshot;
   const snapshot = {
     ...context.snapshot,
-    policy: { ...policy, listen: { dnsCookies, dnsRateLimit, dnsExplain: [] } },
+    policy: { ...policy, listen: { ...policy.listen, dnsCookies, dnsRateLimit } },
   };
   context.snapshot = snapshot;
   setSecrets(context, [Uint8Array.fromHex("e5e973e5a6b2a43f48e7dc849e37bfcf")]);

@@ -283,7 +283,7 @@ test("server keeps little for a client that never reads, and ends it", async () 
 test("server bounds the connections of one client", async () => {
   const before = closed("tooMany");
   const opened = await Promise.all(
-    Array.from({ length: limits.dnsTcpConnectionsPerClientMax + 5 }, () => open()),
+    Array.from({ length: limits.dnsTcpConnectionsPerClient + 5 }, () => open()),
   );
   await until(() => closed("tooMany") === before + 5);
   for (const { socket } of opened) socket.destroy();

@@ -2,7 +2,9 @@
  * Small policies and worlds written by hand, for tests of the stages after compile. Everything a
  * test does not say is the least surprising value; indices follow the order written.
  */
+
 import type { Location } from "../../src/geo/geography.ts";
+import { limits } from "../../src/limits.ts";
 import type { NameTable } from "../../src/policy/name-table.ts";
 import type {
   ClassIndex,
@@ -162,6 +164,11 @@ export function policyOf(sketches: readonly ServiceSketch[]): Policy {
       dns: [],
       dnsWorkers: 0,
       dnsGatherMicroseconds: 0,
+      dnsTcp: {
+        connectionsMax: limits.dnsTcpConnections,
+        connectionsPerClientMax: limits.dnsTcpConnectionsPerClient,
+        idleMs: limits.dnsTcpIdleMs,
+      },
       dnsCookies: "on",
       dnsExplain: [],
       dnsRateLimit: undefined,

@@ -47,6 +47,11 @@ export interface AnswerPolicy extends Pick<Policy, "digest" | "names" | "v4" | "
 
 /** What keeps the front from being used against others. */
 export interface GuardSettings {
+  readonly dnsTcp: {
+    readonly connectionsMax: number;
+    readonly connectionsPerClientMax: number;
+    readonly idleMs: number;
+  };
   readonly dnsCookies: keyof typeof cookieModes;
   readonly dnsRateLimit: RateLimitSettings | undefined;
   /** Networks that may ask why; without any there is no such question. */

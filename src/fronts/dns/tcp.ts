@@ -28,16 +28,22 @@ export class TcpClients {
   readonly #entropy: Entropy;
   readonly #exchange: Exchange = createExchange(transports.tcp);
   readonly #turns: TcpTurns;
-  readonly #most: number;
-  readonly #mostOfClient: number;
+  readonly #filesMax: number;
   #sweeper: Timer | undefined;
 
   constructor(context: AnswerContext, entropy: Entropy) {
     this.#context = context;
     this.#entropy = entropy;
     this.#turns = new TcpTurns(entropy);
-    this.#most = connectionsWithin(limits.dnsTcpConnectionsMax, openFilesMax());
-    this.#mostOfClient = Math.min(limits.dnsTcpConnectionsPerClientMax, Math.ceil(this.#most / 2));
+    this.#filesMax = openFilesMax();
+  }
+
+  /** As the policy has it by now, and as the process can. */
+  #bounds(): { readonly most: number; readonly mostOfClient: number; readonly idleMs: number } {
+    const { connectionsMax, connectionsPerClientMax, idleMs } =
+      this.#context.snapshot.policy.listen.dnsTcp;
+    const most = connectionsWithin(connectionsMax, this.#filesMax);
+    return { most, mostOfClient: Math.min(connectionsPerClientMax, Math.ceil(most / 2)), idleMs };
   }
 
   get count(): number {
@@ -56,7 +62,8 @@ export class TcpClients {
     // A network of IPv6 is one client: its addresses cost nothing.
     const client = family === 4 ? `${words[0]}` : `${words[0]}:${words[1]}`;
     const ofClient = this.#perClient.get(client) ?? 0;
-    if (this.count >= this.#most || ofClient >= this.#mostOfClient) {
+    const { most, mostOfClient } = this.#bounds();
+    if (this.count >= most || ofClient >= mostOfClient) {
       this.#context.counters.tcpClosed.add(tcpClosings.tooMany, 1);
       socket.destroy();
       return;
@@ -90,9 +97,10 @@ export class TcpClients {
     this.#sweeper = this.#entropy.after(limits.dnsTcpSweepMs, () => {
       this.#sweeper = undefined;
       const now = this.#entropy.monotonic();
-      const crowded = this.count > this.#most / 2;
-      const idleMs = crowded ? limits.dnsTcpIdleCrowdedMs : limits.dnsTcpIdleMs;
-      for (const connection of this.#connections.values()) connection.sweep(now, idleMs);
+      const { most, idleMs } = this.#bounds();
+      const crowded = this.count > most / 2;
+      const patience = crowded ? Math.min(limits.dnsTcpIdleCrowdedMs, idleMs) : idleMs;
+      for (const connection of this.#connections.values()) connection.sweep(now, patience);
       if (this.count > 0) this.#sweepLater();
     });
   }

@@ -268,7 +268,7 @@ function sharedPolicy({ policy, endpoints }: SharedSnapshot): NonNullable<ViewMe
       ...shared,
       services,
       endpoints: [],
-      listen: { dnsCookies, dnsRateLimit, dnsExplain },
+      listen: { dnsTcp, dnsCookies, dnsRateLimit, dnsExplain },
     },
     endpoints: endpoints ?? createEndpointTable(policy.endpoints),
     steered: createSteeredIndex(policy),

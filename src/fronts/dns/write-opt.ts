@@ -10,7 +10,7 @@ import { transports } from "./exchange.ts";
 import { dnssecOkBit } from "./read-query.ts";
 import { type Response, write16, writeBytes } from "./response.ts";
 
-const { dnsUdpPayload, dnsTcpIdleMs } = limits;
+const { dnsUdpPayload } = limits;
 
 /** Root, type, class, TTL, length. */
 const optBytes = 11;
@@ -53,7 +53,7 @@ export function writeOpt(context: AnswerContext, rcode: number): void {
   if (keepsAlive(context)) {
     write16(response, ednsOptions.tcpKeepalive);
     write16(response, 2);
-    write16(response, dnsTcpIdleMs / 100);
+    write16(response, context.snapshot.policy.listen.dnsTcp.idleMs / 100);
   }
   if (error !== undefined && response.at + 4 + error.data.length <= response.size) {
     writeOption(response, ednsOptions.extendedError, error.data);
