@@ -70,6 +70,8 @@ export const limits = {
   answersMax: 8,
   /** Slots of a shape and of a pool row: part of the contract (docs/steering.md). A prime. */
   slots: 4093,
+  /** Pools of which the owners of slots are remembered while they are in trouble. */
+  slotOwnersMax: 1024,
   /** Shares are integers that sum to this. */
   shareTotal: 65_536,
   /** Availability is quantised to 1/this. */
