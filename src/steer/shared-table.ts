@@ -11,7 +11,7 @@
  */
 import { assert } from "../errors.ts";
 import type { SlotArena } from "./slot-arena.ts";
-import type { Slots } from "./slots.ts";
+import type { Slots } from "./slot-bounds.ts";
 import type { ColumnView, Table, TableView } from "./table.ts";
 
 /** `control`: the sequence in force, then what each reader reads by. */

@@ -2,11 +2,13 @@
  * Records of limits.slots cells in chunks of one size, with a count of who uses each: the memory of
  * a table's shapes and rows. Records are interned by a key, so equal ones stand once; one that
  * nobody uses is filled anew. Written by table.ts, read by pick.ts through `chunks`, by other
- * threads too (shared-table.ts): a record that may be read there is never filled anew.
+ * threads too (shared-table.ts): a record that may be read there is never filled anew. Who owns the
+ * slots when all is well is remembered for members in trouble, whose records change often.
  */
 import { assert } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { fillSlots, type SlotFill, type Slots } from "./slots.ts";
+import type { SlotFill, Slots } from "./slot-bounds.ts";
+import { fillSlots } from "./slots.ts";
 
 export const arenaChunkRecords = 64;
 
@@ -23,6 +25,8 @@ export interface SlotArena extends ArenaView {
   readonly users: number[];
   readonly free: number[];
   readonly byKey: Map<string, number>;
+  /** By ids and base, the longest unused first: what is written where the shares are the base. */
+  readonly owners: Map<string, Slots>;
   /** Where records go that nobody uses; while there are readers in other threads, not to `free`. */
   unused: number[];
 }
@@ -30,23 +34,56 @@ export interface SlotArena extends ArenaView {
 /** `wide`: members counted beyond 256. */
 export function createArena(wide: boolean): SlotArena {
   const free: number[] = [];
-  return { wide, chunks: [], keys: [], users: [], free, byKey: new Map(), unused: free };
+  return {
+    wide,
+    chunks: [],
+    keys: [],
+    users: [],
+    free,
+    byKey: new Map(),
+    owners: new Map(),
+    unused: free,
+  };
 }
 
 /** The record of these slots, with one user more. */
 export function useRecord(arena: SlotArena, fill: SlotFill): number {
-  const key = `${fill.ids.join()}|${fill.base.join()}|${fill.shares.join()}`;
+  const members = `${fill.ids.join()}|${fill.base.join()}`;
+  const key = `${members}|${fill.shares.join()}`;
   const found = arena.byKey.get(key);
   if (found !== undefined) {
     arena.users[found] = (arena.users[found] ?? 0) + 1;
     return found;
   }
   const record = arena.free.pop() ?? newRecord(arena);
-  fillSlots(fill, recordSlots(arena, record));
+  const owners = isWhole(key) ? arena.owners.get(members) : ownersOf(arena, fill, members);
+  fillSlots(fill, recordSlots(arena, record), owners);
   arena.keys[record] = key;
   arena.users[record] = 1;
   arena.byKey.set(key, record);
   return record;
+}
+
+/** Whether the shares of a record are its base. */
+function isWhole(key: string): boolean {
+  const [, base, shares] = key.split("|");
+  return base === shares;
+}
+
+function ownersOf(arena: SlotArena, fill: SlotFill, members: string): Slots {
+  const known = arena.owners.get(members);
+  if (known !== undefined) return remember(arena, members, known);
+  const slots = arena.wide ? new Uint16Array(limits.slots) : new Uint8Array(limits.slots);
+  fillSlots({ ...fill, shares: fill.base }, slots);
+  return remember(arena, members, slots);
+}
+
+function remember({ owners }: SlotArena, members: string, slots: Slots): Slots {
+  owners.delete(members);
+  owners.set(members, slots);
+  const [oldest] = owners.keys();
+  if (owners.size > limits.slotOwnersMax && oldest !== undefined) owners.delete(oldest);
+  return slots;
 }
 
 /** One user less. */
@@ -55,7 +92,11 @@ export function releaseRecord(arena: SlotArena, record: number): void {
   assert(users >= 0, "a record is released as often as it is used");
   arena.users[record] = users;
   if (users > 0) return;
-  arena.byKey.delete(arena.keys[record] ?? "");
+  const key = arena.keys[record] ?? "";
+  if (isWhole(key)) {
+    remember(arena, key.slice(0, key.lastIndexOf("|")), recordSlots(arena, record).slice());
+  }
+  arena.byKey.delete(key);
   arena.keys[record] = "";
   arena.unused.push(record);
 }

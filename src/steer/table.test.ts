@@ -22,7 +22,7 @@ import { poolRow } from "./carry.ts";
 import { decide } from "./decide.ts";
 import { createPicked, nextEndpoint, pick } from "./pick.ts";
 import { arenaBytes, recordSlots, type SlotArena } from "./slot-arena.ts";
-import { slotQuotas } from "./slots.ts";
+import { slotBounds } from "./slot-bounds.ts";
 import {
   buildTable,
   directRows,
@@ -116,6 +116,18 @@ function slotCounts(
   return counts;
 }
 
+/** Slots as the shares allow, all of them. */
+function assertWithin(counts: readonly number[], shares: readonly number[]): void {
+  const { least, most } = slotBounds(shares);
+  assert.equal(
+    counts.reduce((sum, slots) => sum + slots, 0),
+    limits.slots,
+  );
+  counts.forEach((slots, i) => {
+    assert.ok(slots >= (least[i] ?? 0) && slots <= (most[i] ?? 0));
+  });
+}
+
 function assertAgrees(table: Table, world: World): void {
   policy.services.forEach((of, s) => {
     policy.ruleSets[of.ruleSet]?.classes.forEach((_, c) => {
@@ -128,7 +140,7 @@ function assertAgrees(table: Table, world: World): void {
         direct: directShapes,
         members: of.poolCount,
       });
-      if (code !== 0) assert.deepEqual(counts, slotQuotas(shares, limits.shareTotal));
+      if (code !== 0) assertWithin(counts, shares);
     });
   });
   policy.pools.forEach((of, index) => {
@@ -138,10 +150,8 @@ function assertAgrees(table: Table, world: World): void {
       direct: directRows,
       members: of.endpointCount,
     });
-    const expected = shares.some((share) => share > 0)
-      ? slotQuotas(shares, limits.shareTotal)
-      : shares;
-    assert.deepEqual(counts, expected);
+    if (shares.some((share) => share > 0)) assertWithin(counts, shares);
+    else assert.deepEqual(counts, shares);
   });
 }
 
