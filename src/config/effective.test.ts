@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { stringify } from "yaml";
 import { z } from "zod";
 import { formatProblem } from "../errors.ts";
-import { durationKeys, effective, formatEffective } from "./effective.ts";
+import { durationKeys, effective, formatEffective, percentKeys } from "./effective.ts";
 import { type LoadedConfig, loadConfig } from "./load.ts";
 import { configSchema } from "./schema.ts";
 
@@ -179,25 +179,42 @@ test("effective() leaves no key out, and what it prints is the same configuratio
   assert.deepEqual(again.config.assert, loaded.config.assert);
 });
 
-test("durationKeys are all the keys that hold a duration", () => {
+/** Names of the keys in the schema that hold a value of this title. */
+function keysOf(title: string): Set<string> {
   const found = new Set<string>();
   const seen = new Set<unknown>();
+  const holds = (node: unknown): boolean => {
+    const own = node as { title?: string; anyOf?: readonly unknown[] };
+    return own.title === title || (own.anyOf ?? []).some(holds);
+  };
   const walk = (node: unknown): void => {
     if (typeof node !== "object" || node === null || seen.has(node)) return;
     seen.add(node);
     const { properties } = node as { properties?: Record<string, unknown> };
-    for (const [key, own] of Object.entries(properties ?? {})) {
-      if (isDuration(own)) found.add(key);
-    }
+    for (const [key, own] of Object.entries(properties ?? {})) if (holds(own)) found.add(key);
     for (const child of Object.values(node)) walk(child);
   };
-  const isDuration = (node: unknown): boolean => {
-    const { title, anyOf = [] } = node as { title?: string; anyOf?: readonly unknown[] };
-    return title === "duration" || anyOf.some(isDuration);
-  };
   walk(z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any", reused: "inline" }));
-  // Of assertions, which stand as written.
-  for (const key of ["most", "least"]) found.delete(key);
-  found.delete("minimum");
-  assert.deepEqual([...found].sort(), [...durationKeys].sort());
+  return found;
+}
+
+test("durationKeys and percentKeys are all the keys that hold one", () => {
+  const durations = keysOf("duration");
+  // Of assertions, which stand as written; and of a zone's SOA, seen to where it is printed.
+  for (const key of ["most", "least", "minimum"]) durations.delete(key);
+  assert.deepEqual([...durations].sort(), [...durationKeys].sort());
+  assert.deepEqual([...keysOf("percent")].sort(), [...percentKeys].sort());
+});
+
+test("effective() prints colours' shares as numbers, whatever the colours are called", () => {
+  const loaded = loadText(`
+version: 1
+zone: a.example
+regions: {fra: {at: FRA}}
+services:
+  a:
+    endpoints: {fra: {hold: 192.0.2.1, high: 192.0.2.2}}
+    shares: {fra: {hold: 5, high: 95}}
+`);
+  assert.equal(loadText(formatEffective(effective(loaded))).digest, loaded.digest);
 });

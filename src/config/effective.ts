@@ -30,6 +30,11 @@ export const durationKeys: ReadonlySet<string> = new Set(
   ),
 );
 
+/** Keys that hold parts of a whole. */
+export const percentKeys: ReadonlySet<string> = new Set(
+  ["share", "panic", "target", "low", "high"].concat("scaler", "margin"),
+);
+
 export function effective(loaded: LoadedConfig): Effective {
   const { zone } = loaded.config;
   const config: Record<string, unknown> = { ...loaded.config };
@@ -185,8 +190,9 @@ function expandPool(pool: readonly EndpointConfig[], written: unknown, at: At): 
 function inUnits(value: unknown, path: Path): unknown {
   const key = path.at(-1) ?? "";
   if (typeof value === "number") {
-    if (key === "panic") return formatPercent(value);
-    if (key === "share" && path.at(-2) === "canary") return formatPercent(value);
+    // Colours may have the names of keys.
+    if (path[0] === "services" && path[2] === "shares") return value;
+    if (percentKeys.has(String(key))) return formatPercent(value);
     const isTime = durationKeys.has(String(key)) || (key === "minimum" && path.at(-2) === "soa");
     return isTime ? formatDuration(value) : value;
   }
