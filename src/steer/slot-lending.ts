@@ -62,7 +62,11 @@ function leave(lending: Lending, base: readonly number[]): readonly number[] {
     if (share > 0) takers.push(i);
   });
   let count = 0;
-  for (let slot = 0; slot < slotCount; slot++) if (isGone[out[slot]!]) lentSlots[count++] = slot;
+  const gone = Uint8Array.from(isGone, Number);
+  for (let slot = 0; slot < slotCount; slot++) {
+    lentSlots[count] = slot;
+    count += gone[out[slot]!]!;
+  }
   const lost = lentSlots.subarray(0, count);
   const bounds = ownBounds(standing);
   const members = {
@@ -225,9 +229,11 @@ function byHeir(
   return { order, from };
 }
 
-const lentSlots = new Uint16Array(slotCount);
-const ownSlots = new Uint16Array(slotCount);
+/** With a cell more, for the slot that is not taken after the last one that is. */
+const lentSlots = new Uint16Array(slotCount + 1);
+const ownSlots = new Uint16Array(slotCount + 1);
 
+/** Without branches: half of the slots of a pair are a member's, which nothing could foretell. */
 function slotsOf(
   { out }: Lending,
   member: number,
@@ -235,9 +241,12 @@ function slotsOf(
   let lent = 0;
   let own = 0;
   for (let slot = 0; slot < slotCount; slot++) {
-    if (out[slot] !== member) continue;
-    if (ownedBy[slot] === member) ownSlots[own++] = slot;
-    else lentSlots[lent++] = slot;
+    const isHeld = Number(out[slot] === member);
+    const isOwn = isHeld & Number(ownedBy[slot] === member);
+    ownSlots[own] = slot;
+    lentSlots[lent] = slot;
+    own += isOwn;
+    lent += isHeld ^ isOwn;
   }
   return { lent: lentSlots.subarray(0, lent), own: ownSlots.subarray(0, own) };
 }

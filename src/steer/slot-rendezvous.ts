@@ -24,8 +24,9 @@ const deviates = exponentialDeviates(slotCount, 1);
 
 /** What is worked in, kept between calls: a cell a slot. */
 const best = new Float32Array(slotCount);
-const selected = new Float32Array(slotCount);
-const kept = new Uint16Array(slotCount);
+/** With a cell more, so that what is not selected can be written and written over. */
+const selected = new Float32Array(slotCount + 1);
+const kept = new Uint16Array(slotCount + 1);
 const owner = new Uint16Array(slotCount);
 const nobody = 0xffff;
 
@@ -167,9 +168,9 @@ function release(
   const { member, excess, length } = of;
   let mine = 0;
   for (let s = 0; s < length; s++) {
-    if (owner[s] !== member) continue;
     kept[mine] = s;
-    selected[mine++] = -best[s]!;
+    selected[mine] = -best[s]!;
+    mine += Number(owner[s] === member);
   }
   const bound = nthSmallest(selected, mine, excess - 1);
   let left = excess;
