@@ -114,6 +114,8 @@ export const limits = {
   zoneIncludesMax: 64,
   zoneIncludeDepthMax: 8,
   zoneGenerateMax: 65_536,
+  /** Words of one record: the longest data in hexadecimal, an octet a word, and what stands before. */
+  zoneEntryWordsMax: 65_600,
   /** One RRset, uncompressed: it must fit in one message with its question and an OPT record. */
   dnsRrsetBytesMax: 60_000,
   /** RFC 2181 section 8. */

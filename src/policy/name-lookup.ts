@@ -46,10 +46,10 @@ const hashPrime = 0x01000193;
 
 /** The hash of a lower-cased wire name. */
 export function hashName(name: Uint8Array): number {
-  const query = createNameQuery();
-  loadName(query, name, 0);
-  return query.hashes[0]!;
+  loadName(hashing, name, 0);
+  return hashing.hashes[0]!;
 }
+const hashing = createNameQuery();
 
 /** Where a hash starts looking, in a table of `mask` + 1 slots: FNV's low bits alone cluster. */
 export function hashSlot(hash: number, mask: number): number {

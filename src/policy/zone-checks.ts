@@ -34,7 +34,9 @@ const cutTypes: ReadonlySet<number> = new Set([
 ]);
 
 export function checkDraft(draft: Draft): void {
-  for (const node of draft.nodes.values()) node.cut = findCut(draft, node);
+  // Those above come first: whose parent is cut is cut with it.
+  const byLength = [...draft.nodes.values()].sort((a, b) => a.name.length - b.name.length);
+  for (const node of byLength) node.cut = findCut(draft, node);
   for (const node of draft.nodes.values()) {
     if (node.cut !== undefined) checkBelowCut(draft, node, node.cut);
     checkSteered(draft, node);
@@ -72,18 +74,13 @@ function isApex(node: DraftNode): boolean {
   return node.name.length === node.zone.apex.length;
 }
 
-/** A DNAME stands at the apex too, and not in its own way (RFC 6672 section 2.3). */
+/** A DNAME cuts what is below it, at the apex as well, and not itself (RFC 6672 section 2.3). */
 function findCut(draft: Draft, node: DraftNode): DraftNode | undefined {
-  let cut: DraftNode | undefined;
-  let { name } = node;
-  for (; name.length >= node.zone.apex.length; name = parentName(name)) {
-    const above = draft.nodes.get(nameKey(name));
-    if (above === undefined) continue;
-    const delegates = above.rrsets.has(types.ns) && !isApex(above);
-    if (delegates || (above !== node && above.rrsets.has(types.dname))) cut = above;
-    if (name.length === 1) break;
-  }
-  return cut;
+  if (isApex(node)) return undefined;
+  const above = draft.nodes.get(nameKey(parentName(node.name)));
+  if (above?.cut !== undefined) return above.cut;
+  if (above?.rrsets.has(types.dname)) return above;
+  return node.rrsets.has(types.ns) ? node : undefined;
 }
 
 function checkBelowCut(draft: Draft, node: DraftNode, cut: DraftNode): void {

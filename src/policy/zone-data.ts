@@ -16,9 +16,9 @@ import {
   type Draft,
   type DraftZone,
   ensureNode,
+  homeOf,
   newRrset,
   report,
-  zoneOf,
 } from "./zone-draft.ts";
 import { signingTypes } from "./zone-records.ts";
 
@@ -122,7 +122,7 @@ function addData(
 ): void {
   const { name, record, written } = given;
   const { type } = record;
-  const home = zoneOf(draft, name) ?? zone;
+  const home = homeOf(draft, name) ?? zone;
   const atCut = equalNames(name, home.apex) && (type === types.ns || type === types.ds);
   // Addresses there are glue, which the inner zone has itself.
   if (home !== zone && !atCut) return;

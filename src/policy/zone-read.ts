@@ -18,6 +18,7 @@ import {
   absoluteName,
   checkTtl,
   type Draft,
+  type DraftNode,
   type DraftZone,
   ensureNode,
   nameKey,
@@ -140,6 +141,7 @@ export function draftSteered(draft: Draft, input: SteeredInput): void {
  * does, in the parent zone, every name above a zone of ours, or RFC 8020 would deny that zone.
  */
 export function draftAncestors(draft: Draft): void {
+  const done = new Set<DraftNode>();
   for (const node of [...draft.nodes.values()]) {
     let { name } = node;
     let zone: DraftZone | undefined = node.zone;
@@ -147,7 +149,10 @@ export function draftAncestors(draft: Draft): void {
       if (name.length === zone.apex.length) zone = zoneOf(draft, name, true);
       name = parentName(name);
       if (zone === undefined) break;
-      ensureNode(draft, name, zone);
+      const above = ensureNode(draft, name, zone);
+      // Others have gone on from here.
+      if (done.has(above)) break;
+      done.add(above);
     }
   }
 }

@@ -1,8 +1,10 @@
 /**
  * A zone file's text -> entries: the words of one record or directive, with continuation in
  * parentheses, quotes, escapes and comments resolved (RFC 1035 section 5.1). Called by
- * zone-file.ts. One pass over the text; the text is a byte string (rdata-tokens.ts).
+ * zone-file.ts. One pass over the text; the text is a byte string (rdata-tokens.ts). An entry holds
+ * limits.zoneEntryWordsMax words at most.
  */
+import { limits } from "../limits.ts";
 import type { Token } from "./rdata-tokens.ts";
 
 export interface Entry {
@@ -82,6 +84,7 @@ function readEntry(lexer: Lexer, fault: (fault: LexFault) => void): Entry | unde
     } else {
       const token = readWord(lexer, lexer.at === last);
       if (token === undefined) return failed("a quote that is not closed on its line");
+      if (tokens.length === limits.zoneEntryWordsMax) return failed("too many words in one record");
       tokens.push(token);
       last = lexer.at;
     }
