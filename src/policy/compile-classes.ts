@@ -4,7 +4,7 @@
  * pools share a rule set; rule sets that part the world alike share their columns. Class 0 is
  * location 0's.
  */
-import { assert, type Problem } from "../errors.ts";
+import { assert } from "../errors.ts";
 import { onSphere, type SpherePoint } from "../geo/distance.ts";
 import type { Geography, Leaves, Location } from "../geo/geography.ts";
 import { type Overlay, scopes } from "../geo/overlay.ts";
@@ -20,7 +20,13 @@ import {
   type RegionPools,
   regionPoint,
 } from "./compile-plan.ts";
-import { type Findings, reportError, reportWarning } from "./compile-problems.ts";
+import {
+  type Findings,
+  repeatProblems,
+  reportError,
+  reportWarning,
+  type Said,
+} from "./compile-problems.ts";
 import {
   type Allowed,
   addClassesWithin,
@@ -115,7 +121,7 @@ interface Making {
   readonly ruleSets: RuleSet[];
   readonly indexByText: Map<string, number>;
   /** By rule set, what was found wrong with it, and of which service. */
-  readonly said: { readonly path: string; readonly problems: readonly Problem[] }[];
+  readonly said: Said[];
   /** Partitions of the world by their hash, to share the columns of equal ones. */
   readonly columnsByHash: Map<number, Columns[]>;
   bytes: number;
@@ -169,7 +175,7 @@ function ruleSetOf(making: Making, service: RuledService): number {
   });
   const known = making.indexByText.get(text);
   if (known !== undefined) {
-    repeatProblems(making, service, known);
+    repeatProblems(making.findings, making.said[known], service.path);
     return known;
   }
   const index = making.ruleSets.length;
@@ -177,31 +183,16 @@ function ruleSetOf(making: Making, service: RuledService): number {
   if (index === limits.ruleSetsMax) {
     reportLimit(making, service, { message: `over ${limits.ruleSetsMax} different sets of rules` });
   }
-  const { problems } = making.findings;
-  const before = problems.length;
+  const before = making.findings.problems.length;
   making.ruleSets.push(makeRuleSet(making, service, residency));
-  making.said.push({ path: service.path, problems: problems.slice(before) });
+  making.said.push({ path: service.path, problems: making.findings.problems.slice(before) });
   return index;
 }
 
-/** What is wrong with a rule set is wrong with every service that has it. */
-function repeatProblems(making: Making, { path }: RuledService, index: number): void {
-  const said = making.said[index];
-  const { problems, placeOf } = making.findings;
-  for (const problem of said?.problems ?? []) {
-    if (said === undefined || !problem.path.startsWith(`${said.path}.`)) continue;
-    const own = path + problem.path.slice(said.path.length);
-    const { place: _, ...rest } = problem;
-    const place = placeOf(own);
-    problems.push({ ...rest, path: own, ...(place === undefined ? {} : { place }) });
-  }
-}
-
 function residencyOf(making: Making, { draft, path }: RuledService): ResidencySets {
-  const { jurisdictions } = making;
   const { residency } = draft.config;
   const inside = (of: readonly string[] | undefined) => poolsInside(making, draft, of);
-  const sets = residencySets(residency, { inside, jurisdictions });
+  const sets = residencySets(residency, { inside, jurisdictions: making.jurisdictions });
   if (sets.tooMany) {
     reportError(making.findings, {
       code: "config.limit",

@@ -30,6 +30,26 @@ export function reportWarning(findings: Findings, finding: Finding): void {
   findings.problems.push(problemOf(findings, finding, "warning"));
 }
 
+/** What was found wrong with something, below its path. */
+export interface Said {
+  readonly path: string;
+  readonly problems: readonly Problem[];
+}
+
+/** What is wrong with what is shared is wrong with everyone who has it. */
+export function repeatProblems(
+  { problems, placeOf }: Findings,
+  said: Said | undefined,
+  to: string,
+): void {
+  for (const { place: _, ...problem } of said?.problems ?? []) {
+    if (said === undefined || !problem.path.startsWith(`${said.path}.`)) continue;
+    const path = to + problem.path.slice(said.path.length);
+    const place = placeOf(path);
+    problems.push({ ...problem, path, ...(place === undefined ? {} : { place }) });
+  }
+}
+
 function problemOf(
   findings: Findings,
   { code, path, message, hint }: Finding,

@@ -13,7 +13,8 @@ import { compileRevision } from "../../src/control/rollout.ts";
 import { formatProblem, type Problem } from "../../src/errors.ts";
 import { systemEntropy } from "../../src/lib/entropy.ts";
 import { writeMmdb } from "../support/mmdb-writer.ts";
-import { type Mistake, mistakes } from "./mistakes.ts";
+import type { Mistake } from "./mistake.ts";
+import { mistakes } from "./mistakes.ts";
 
 const base = readFileSync(new URL("base.yaml", import.meta.url), "utf8");
 const folder = mkdtempSync(join(tmpdir(), "rhumb-mistakes-"));
