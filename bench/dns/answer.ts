@@ -4,7 +4,7 @@
  * questions, and for each kind.
  */
 import { answer } from "../../src/fronts/dns/answer.ts";
-import type { Exchange } from "../../src/fronts/dns/exchange.ts";
+import { createExchange, type Exchange, transports } from "../../src/fronts/dns/exchange.ts";
 import {
   countFast,
   createFastAnswers,
@@ -62,7 +62,11 @@ function workerMix() {
     responseStride: 1232,
     clients: new Uint32Array(400),
   };
-  const plain = structuredClone(kind("s3.example.com A +subnet"));
+  // Of one shape with the others, as in a worker.
+  const plain = createExchange(transports.udp);
+  const { request: asked, requestLength } = kind("s3.example.com A +subnet");
+  plain.request.set(asked.subarray(0, requestLength));
+  plain.requestLength = requestLength;
   // Without its option of 11 octets.
   plain.requestLength -= 11;
   plain.request[plain.requestLength - 1] = 0;
