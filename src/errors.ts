@@ -53,6 +53,7 @@ export const problemCodes = {
   "zone.serial": "A zone that changed without a greater serial: secondaries would not notice.",
   "listen.in-use": "An address to listen on is taken.",
   "listen.refused": "An address to listen on cannot be had: not of this machine, or not permitted.",
+  "listen.certificate": "The certificate or key for DNS over TLS and HTTPS cannot be used.",
   "state.in-use": "Another server uses the state directory.",
   "state.unusable": "The state directory cannot be written, or its path is too long.",
 } as const;

@@ -140,6 +140,15 @@ export const limits = {
   dnsTcpSweepMs: 500,
   /** At the end, for clients that have not taken their answers yet. */
   dnsTcpDrainMs: 2000,
+  /** DNS over HTTPS: requests at once in one connection, headers of a request, their octets. */
+  dnsHttpsStreamsMax: 100,
+  dnsHttpsHeadersMax: 64,
+  dnsHttpsHeaderBytesMax: 16_384,
+  dnsHttpsLingerMs: 200,
+  /** How often certificates are looked at. */
+  tlsLookMs: 10_000,
+  /** Lines of an explanation that is sent over DNS. */
+  explainLinesMax: 200,
   /** Files a part has open beside its clients or probes: modules, snapshots, sockets of its own. */
   ownFilesMax: 96,
   /** Asked of the kernel for a UDP socket; it may give less. */

@@ -46,7 +46,7 @@ export function checkListen(checks: Checks): void {
   const { listen } = checks.draft.top;
   const raw = checks.draft.merged.value["listen"];
   const seen = new Map<string, Path>();
-  for (const key of ["dns", "redirect", "metrics"] as const) {
+  for (const key of ["dns", "dot", "doh", "redirect", "metrics"] as const) {
     const own: unknown = listen?.[key];
     const addresses: readonly unknown[] = Array.isArray(own) ? own : [own];
     const listed = isMapping(raw) && Array.isArray(raw[key]);
@@ -60,6 +60,17 @@ export function checkListen(checks: Checks): void {
         checks.report({ code: "config.duplicate", path, message, hint: "choose another port" });
       }
     }
+  }
+  if (listen?.tls !== undefined || (isMapping(raw) && raw["tls"] !== undefined)) return;
+  for (const key of ["dot", "doh"] as const) {
+    if ((listen?.[key] ?? []).length === 0) continue;
+    checks.report({
+      code: "config.missing",
+      path: ["listen", key],
+      message: `\`${key}\` needs a certificate`,
+      hint: "write `listen: {tls: {certificate: FILE, key: FILE}}`",
+      at: "key",
+    });
   }
 }
 

@@ -155,6 +155,8 @@ test("effective() names what was not written, and nothing else", () => {
     "listen.dnsTcp.clientsPerAddress",
     "listen.dnsTcp.idle",
     "listen.dnsWorkers",
+    "listen.doh",
+    "listen.dot",
     "listen.redirect",
     "trustedProxies",
     "zones.a.example.ns",

@@ -455,6 +455,10 @@ const listenSchema = object({
   dns: anyNumberOf(socketAddress)
     .prefault(["127.0.0.1:5300"])
     .describe("Addresses for DNS, UDP and TCP."),
+const absolutePath = z
+  .string()
+  .regex(/^\/./, "expected an absolute path such as /etc/rhumb/tls/fullchain.pem");
+
   dnsWorkers: z
     .union([z.literal("auto"), z.int().min(0).max(limits.dnsWorkersMax)])
     .default("auto")
@@ -484,8 +488,18 @@ const listenSchema = object({
     .union([z.literal("off"), socketAddress])
     .prefault("127.0.0.1:9153")
     .describe("Address for Prometheus, or `off`."),
-  dot: later("listen.dot"),
-  doh: later("listen.doh"),
+  dot: anyNumberOf(socketAddress)
+    .prefault([])
+    .describe("Addresses for DNS over TLS, such as 0.0.0.0:853. Needs `tls`."),
+  doh: anyNumberOf(socketAddress)
+    .prefault([])
+    .describe("Addresses for DNS over HTTPS (HTTP/2, `/dns-query`). Needs `tls`."),
+  tls: object({
+    certificate: absolutePath.describe("Absolute path of the chain, as PEM."),
+    key: absolutePath.describe("Absolute path of its key, as PEM."),
+  })
+    .optional()
+    .describe("What DNS over TLS and HTTPS show. A renewed pair is taken within ten seconds."),
   proxy: later("listen.proxy"),
   xds: later("listen.xds"),
   api: later("listen.api"),

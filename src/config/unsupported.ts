@@ -23,8 +23,6 @@ export const unsupported = {
   "zones.*.transfer": "Who may transfer the zone (AXFR, IXFR), and with which key.",
   "zones.*.update": "Who may change records (RFC 2136), and with which key.",
   "zones.*.notify": "Whom to tell of changes (RFC 1996).",
-  "listen.dot": "DNS over TLS.",
-  "listen.doh": "DNS over HTTPS.",
   "listen.proxy": "The proxy front.",
   "listen.xds": "The xDS front.",
   "listen.api": "The HTTP interface for operators.",

@@ -22,6 +22,7 @@ import { type Claims, claimsOf } from "../prove/claims.ts";
 import { assertionProblems } from "./assertions.ts";
 import { addAudit, addRevision, listRevisions, packFiles, type RevisionRecord } from "./records.ts";
 import type { Store } from "./store.ts";
+import { tlsProblems } from "./tls-files.ts";
 import { chooseSerials, writeSerials, type ZoneSerials } from "./zone-serials.ts";
 
 export interface CompiledRevision {
@@ -111,6 +112,7 @@ export async function compileRevision(
       ...before,
       ...compiled.problems,
       ...(serials?.problems() ?? []),
+      ...tlsProblems(config, { nowMs: options.entropy.now(), placeOf }),
       ...asserted(policy, claims, { mode: options.assertions ?? "leave", source }),
     ]);
     if (problems.some(({ severity }) => severity === "error")) {

@@ -5,7 +5,9 @@
  */
 import { availableParallelism } from "node:os";
 import type { Explainer } from "../fronts/dns/context.ts";
+import { listenKinds } from "../fronts/dns/listen-address.ts";
 import { createDnsServer } from "../fronts/dns/server.ts";
+import { TlsIdentity } from "../fronts/dns/tls-identity.ts";
 import { formatPrefix } from "../lib/ip.ts";
 import { version } from "../lib/version.ts";
 import { limits } from "../limits.ts";
@@ -17,6 +19,7 @@ import { followCookieSecrets } from "./cookie-secrets.ts";
 import type { View } from "./follow-world.ts";
 import { startFront } from "./front.ts";
 import { runPart } from "./part.ts";
+import { followTlsFiles } from "./tls-files.ts";
 
 /** What `rhumb explain` says, for `TXT _why.NAME`. */
 function linesOf(
@@ -32,9 +35,16 @@ function linesOf(
 
 await runPart("dns", (part) =>
   startFront(part, {
-    addresses: (policy) => policy.listen.dns,
+    addresses: ({ listen }) => [
+      ...listen.dns,
+      ...listen.dot.map((text) => `${listenKinds.tls.prefix}${text}`),
+      ...listen.doh.map((text) => `${listenKinds.https.prefix}${text}`),
+    ],
     create: (view) => {
       let current = view;
+      const tls = new TlsIdentity();
+      const tlsFiles = followTlsFiles(tls, part);
+      tlsFiles.follow(view.policy.listen.tls);
       const { dnsWorkers, dnsGatherMicroseconds } = view.policy.listen;
       const cores = Math.min(availableParallelism(), limits.dnsWorkersMax);
       const server = createDnsServer({
@@ -44,6 +54,7 @@ await runPart("dns", (part) =>
         entropy: part.entropy,
         workers: dnsWorkers === "auto" ? cores : dnsWorkers,
         gatherMicroseconds: dnsGatherMicroseconds,
+        tls,
         explainer: {
           explain: (service, client) => linesOf(current, service, client),
         },
@@ -56,6 +67,7 @@ await runPart("dns", (part) =>
         ...server,
         setSnapshot(next) {
           current = next;
+          tlsFiles.follow(next.policy.listen.tls);
           server.setSnapshot(next);
         },
       };

@@ -254,6 +254,7 @@ function prefixOf(cidr: string) {
 function compileListen({ listen }: Config): Listen {
   const { dnsRateLimit, dnsTcp, metrics, ...same } = listen;
   const { dns, dnsWorkers, dnsGatherMicroseconds, dnsCookies, dnsExplain, redirect } = same;
+  const { dot, doh, tls } = same;
   const page = metrics === "off" ? "" : metrics;
   return {
     dns,
@@ -266,6 +267,9 @@ function compileListen({ listen }: Config): Listen {
     },
     dnsCookies,
     dnsRateLimit: dnsRateLimit === "off" ? undefined : dnsRateLimit,
+    dot,
+    doh,
+    tls,
     dnsExplain,
     redirect,
     metrics: page,

@@ -296,6 +296,11 @@ export interface Listen {
   readonly redirect: readonly string[];
   /** "" for nowhere. */
   readonly metrics: string;
+  /** Over TLS, over HTTPS. */
+  readonly dot: readonly string[];
+  readonly doh: readonly string[];
+  /** Absolute paths of PEM files. */
+  readonly tls: { readonly certificate: string; readonly key: string } | undefined;
 }
 
 /** What some pools can carry together. */

@@ -87,6 +87,7 @@ export const ednsOptions = {
   clientSubnet: 8,
   cookie: 10,
   tcpKeepalive: 11,
+  padding: 12,
   extendedError: 15,
 } as const;
 

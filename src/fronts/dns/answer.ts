@@ -72,7 +72,7 @@ function readCookie({ query, exchange, cookies, clock }: AnswerContext): void {
 
 /** Is it known that who asks has the address that he gives? */
 function isKnown({ query, exchange }: AnswerContext): boolean {
-  return exchange.transport === transports.tcp || query.cookie >= cookieStates.stale;
+  return exchange.transport !== transports.udp || query.cookie >= cookieStates.stale;
 }
 
 /** rate-limit.ts: whether the response is sent. One that is truncated already may be. */
@@ -118,7 +118,7 @@ function begin(context: AnswerContext): void {
  */
 function sizeAllowed(context: AnswerContext): number {
   const { query, exchange } = context;
-  if (exchange.transport === transports.tcp) return dnsMessageBytesMax;
+  if (exchange.transport !== transports.udp) return dnsMessageBytesMax;
   const size = Math.min(query.udpPayload, dnsUdpPayload);
   const isBulky = query.qtype === types.any || query.qtype === types.dnskey;
   return isBulky && !isKnown(context) ? Math.min(size, bulkFactor * exchange.requestLength) : size;

@@ -6,7 +6,7 @@ import type { Counter, Registry } from "../../lib/telemetry.ts";
 import { rcodes, types } from "../../wire/dns-constants.ts";
 import type { Exchange } from "./exchange.ts";
 
-const transportLabels = ["udp", "tcp"] as const;
+const transportLabels = ["udp", "tcp", "tls", "https"] as const;
 const familyLabels = ["ipv4", "ipv6"] as const;
 const rcodeLabels = [
   "NOERROR",

@@ -5,7 +5,7 @@
  */
 import { limits } from "../../limits.ts";
 
-export const transports = { udp: 0, tcp: 1 } as const;
+export const transports = { udp: 0, tcp: 1, tls: 2, https: 3 } as const;
 export type Transport = (typeof transports)[keyof typeof transports];
 
 export interface Exchange {

@@ -1,11 +1,20 @@
 /**
- * Where the DNS front listens: `127.0.0.1:5300`, `[::1]:53`; and what to tell an operator when an
+ * Where the DNS front listens: `127.0.0.1:5300`, `[::1]:53` for UDP and TCP, `tls://127.0.0.1:853`,
+ * `https://127.0.0.1:443`; and what to tell an operator when an
  * address cannot be had.
  */
 import { assert, type Problem } from "../../errors.ts";
 import { parseAddress } from "../../lib/ip.ts";
 
+export const listenKinds = {
+  dns: { prefix: "", path: "listen.dns" },
+  tls: { prefix: "tls://", path: "listen.dot" },
+  https: { prefix: "https://", path: "listen.doh" },
+} as const;
+export type ListenKind = keyof typeof listenKinds;
+
 export interface ListenAddress {
+  readonly kind: ListenKind;
   /** As written. */
   readonly text: string;
   readonly host: string;
@@ -15,18 +24,20 @@ export interface ListenAddress {
 
 /** The configuration has been checked; anything else is a bug of ours. */
 export function readListenAddress(text: string): ListenAddress {
-  const colon = text.lastIndexOf(":");
-  const host = text.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-  const port = Number(text.slice(colon + 1));
+  const kind = text.startsWith("tls:") ? "tls" : text.startsWith("https:") ? "https" : "dns";
+  const plain = text.slice(listenKinds[kind].prefix.length);
+  const colon = plain.lastIndexOf(":");
+  const host = plain.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  const port = Number(plain.slice(colon + 1));
   const address = parseAddress(host);
   assert(address !== undefined && port >= 0 && port <= 65_535, `listen address ${text}`);
-  return { text, host, family: address.family, port };
+  return { kind, text, host, family: address.family, port };
 }
 
 /** `code` is the system's, such as EADDRINUSE. */
 export function listenProblem(at: ListenAddress, transport: "udp" | "tcp", code: string): Problem {
   const message = `${at.text} (${transport})`;
-  const problem = { severity: "error", path: "listen.dns" } as const;
+  const problem = { severity: "error", path: listenKinds[at.kind].path } as const;
   if (code === "EADDRINUSE") {
     return {
       ...problem,

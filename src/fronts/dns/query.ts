@@ -29,6 +29,7 @@ export interface Query {
   wantsNsid: boolean;
   readonly subnet: ClientSubnet;
   wantsKeepalive: boolean;
+  wantsPadding: boolean;
   /** The data of a COOKIE option; no octets for none. */
   cookieAt: number;
   cookieBytes: number;
@@ -59,6 +60,7 @@ export function createQuery(): Query {
     wantsNsid: false,
     subnet: createClientSubnet(),
     wantsKeepalive: false,
+    wantsPadding: false,
     cookieAt: 0,
     cookieBytes: 0,
     cookie: 0,
@@ -82,6 +84,7 @@ export function resetQuery(query: Query): void {
   query.subnet.present = false;
   query.subnet.scope = 0;
   query.wantsKeepalive = false;
+  query.wantsPadding = false;
   query.cookieBytes = 0;
   query.cookie = 0;
   query.tsigAt = 0;

@@ -135,6 +135,7 @@ function readOpt(query: Query, bytes: Uint8Array, at: number, end: number): bool
     if (option > end) return false;
     if (code === ednsOptions.nsid) query.wantsNsid = true;
     else if (code === ednsOptions.tcpKeepalive) query.wantsKeepalive = true;
+    else if (code === ednsOptions.padding) query.wantsPadding = true;
     else if (code === ednsOptions.cookie) {
       // Of several, the first is meant (RFC 7873 section 5.2).
       if (query.cookieBytes > 0) continue;

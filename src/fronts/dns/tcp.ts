@@ -4,7 +4,7 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import type { Entropy, Timer } from "../../lib/entropy.ts";
-import { parseAddress } from "../../lib/ip.ts";
+import { type Address, parseAddress } from "../../lib/ip.ts";
 import { connectionsWithin, openFilesMax } from "../../lib/open-files.ts";
 import { limits } from "../../limits.ts";
 import { type AnswerContext, setClock } from "./context.ts";
@@ -20,15 +20,26 @@ export interface TcpListener {
   close(graceMs: number): Promise<void>;
 }
 
+type StreamTransport = typeof transports.tcp | typeof transports.tls;
+
+/** undefined when it is gone already. */
+export function peerOf(socket: Pick<Socket, "remoteAddress">): Address | undefined {
+  return parseAddress(socket.remoteAddress?.replace(/%.*$/, "") ?? "");
+}
+
 /** Clients of all listeners: the bounds are for the server. */
 export class TcpClients {
   readonly #connections = new Map<Socket, TcpConnection>();
   readonly #perClient = new Map<string, number>();
   readonly #context: AnswerContext;
   readonly #entropy: Entropy;
-  readonly #exchange: Exchange = createExchange(transports.tcp);
+  readonly #exchanges: Readonly<Record<StreamTransport, Exchange>> = {
+    [transports.tcp]: createExchange(transports.tcp),
+    [transports.tls]: createExchange(transports.tls),
+  };
   readonly #turns: TcpTurns;
   readonly #filesMax: number;
+  #count = 0;
   #sweeper: Timer | undefined;
 
   constructor(context: AnswerContext, entropy: Entropy) {
@@ -47,17 +58,13 @@ export class TcpClients {
   }
 
   get count(): number {
-    return this.#connections.size;
+    return this.#count;
   }
 
-  accept(socket: Socket): void {
-    const remote = socket.remoteAddress?.replace(/%.*$/, "") ?? "";
-    const address = parseAddress(remote);
-    // Gone already.
-    if (address === undefined) {
-      socket.destroy();
-      return;
-    }
+  /** Counts a client until its socket closes; false: there are too many, or it is gone already. */
+  admit(socket: Socket): boolean {
+    const address = peerOf(socket);
+    if (address === undefined) return false;
     const { family, words } = address;
     // A network of IPv6 is one client: its addresses cost nothing.
     const client = family === 4 ? `${words[0]}` : `${words[0]}:${words[1]}`;
@@ -65,14 +72,25 @@ export class TcpClients {
     const { most, mostOfClient } = this.#bounds();
     if (this.count >= most || ofClient >= mostOfClient) {
       this.#context.counters.tcpClosed.add(tcpClosings.tooMany, 1);
+      return false;
+    }
+    this.#perClient.set(client, ofClient + 1);
+    this.#count++;
+    socket.on("close", () => this.#forget(client));
+    return true;
+  }
+
+  accept(socket: Socket, transport: StreamTransport): void {
+    const address = peerOf(socket);
+    if (address === undefined || !this.admit(socket)) {
       socket.destroy();
       return;
     }
-    this.#perClient.set(client, ofClient + 1);
+    const { family, words } = address;
     const monotonic = () => this.#entropy.monotonic();
     const connection = new TcpConnection(socket, {
       context: this.#context,
-      exchange: this.#exchange,
+      exchange: this.#exchanges[transport],
       turns: this.#turns,
       monotonic,
       tick: () => setClock(this.#context, this.#entropy),
@@ -80,12 +98,12 @@ export class TcpClients {
       words,
     });
     this.#connections.set(socket, connection);
-    socket.on("close", () => this.#forget(socket, client));
+    socket.on("close", () => this.#connections.delete(socket));
     this.#sweepLater();
   }
 
-  #forget(socket: Socket, client: string): void {
-    this.#connections.delete(socket);
+  #forget(client: string): void {
+    this.#count--;
     const left = (this.#perClient.get(client) ?? 1) - 1;
     if (left === 0) this.#perClient.delete(client);
     else this.#perClient.set(client, left);
@@ -101,7 +119,7 @@ export class TcpClients {
       const crowded = this.count > most / 2;
       const patience = crowded ? Math.min(limits.dnsTcpIdleCrowdedMs, idleMs) : idleMs;
       for (const connection of this.#connections.values()) connection.sweep(now, patience);
-      if (this.count > 0) this.#sweepLater();
+      if (this.#connections.size > 0) this.#sweepLater();
     });
   }
 
@@ -128,24 +146,31 @@ export async function openTcp(
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
-    clients.accept(socket);
+    clients.accept(socket, transports.tcp);
   });
-  try {
-    await listen(server, at);
-  } catch (error) {
-    return { code: (error as NodeJS.ErrnoException).code ?? "EUNKNOWN" };
-  }
-  // Out of file descriptors: the clients we have are served, and others come again.
-  server.on("error", () => undefined);
-  const bound = server.address();
+  const port = await listenTcp(server, at);
+  if (typeof port === "string") return { code: port };
   return {
-    port: bound !== null && typeof bound === "object" ? bound.port : at.port,
+    port,
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await clients.end(sockets, graceMs);
       await closed;
     },
   };
+}
+
+/** The port, or the system's error code. */
+export async function listenTcp(server: Server, at: ListenAddress): Promise<number | string> {
+  try {
+    await listen(server, at);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? "EUNKNOWN";
+  }
+  // Out of file descriptors: the clients we have are served, and others come again.
+  server.on("error", () => undefined);
+  const bound = server.address();
+  return bound !== null && typeof bound === "object" ? bound.port : at.port;
 }
 
 function listen(server: Server, at: ListenAddress): Promise<void> {

@@ -36,7 +36,7 @@ export function answerWhy(context: AnswerContext): number {
   }
   context.response.authoritative = true;
   if (query.qtype !== types.txt && query.qtype !== types.any) return rcodes.noError;
-  if (exchange.transport !== transports.tcp || context.explainer === undefined) {
+  if (exchange.transport === transports.udp || context.explainer === undefined) {
     context.response.truncated = true;
     return rcodes.noError;
   }

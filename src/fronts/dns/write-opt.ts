@@ -14,6 +14,8 @@ const { dnsUdpPayload } = limits;
 
 /** Root, type, class, TTL, length. */
 const optBytes = 11;
+/** Code and length. */
+const optionHeadBytes = 4;
 
 /** Octets that the response keeps free for its OPT, without an extended error. */
 export function optReserve(context: AnswerContext): number {
@@ -23,7 +25,8 @@ export function optReserve(context: AnswerContext): number {
   const nsid = query.wantsNsid && identity.nsid.length > 0 ? 4 + identity.nsid.length : 0;
   const cookie = context.query.cookie !== cookieStates.none ? 4 + cookieBytes : 0;
   const keepalive = keepsAlive(context) ? 6 : 0;
-  return optBytes + subnet + nsid + cookie + keepalive;
+  const padding = isPadded(context) ? optionHeadBytes : 0;
+  return optBytes + subnet + nsid + cookie + keepalive + padding;
 }
 
 /**
@@ -53,11 +56,14 @@ export function writeOpt(context: AnswerContext, rcode: number): void {
   if (keepsAlive(context)) {
     write16(response, ednsOptions.tcpKeepalive);
     write16(response, 2);
-    write16(response, context.snapshot.policy.listen.dnsTcp.idleMs / 100);
+    write16(response, Math.min(context.snapshot.policy.listen.dnsTcp.idleMs / 100, 0xffff));
   }
-  if (error !== undefined && response.at + 4 + error.data.length <= response.size) {
+  const padding = isPadded(context);
+  const room = response.size - (padding ? optionHeadBytes : 0);
+  if (error !== undefined && response.at + 4 + error.data.length <= room) {
     writeOption(response, ednsOptions.extendedError, error.data);
   }
+  if (padding) writePadding(response);
   const length = response.at - lengthAt - 2;
   bytes[lengthAt] = length >> 8;
   bytes[lengthAt + 1] = length & 0xff;
@@ -72,7 +78,26 @@ function writeOption(response: Response, code: number, data: Uint8Array): void {
 
 /** RFC 7828: over TCP only, to who asks; in tenths of a second. */
 function keepsAlive({ query, exchange }: AnswerContext): boolean {
-  return query.wantsKeepalive && exchange.transport === transports.tcp;
+  const { transport } = exchange;
+  return query.wantsKeepalive && (transport === transports.tcp || transport === transports.tls);
+}
+
+/** RFC 8467 section 4.1: responses of who pads his queries are of few lengths. */
+const paddingBlockBytes = 468;
+
+function isPadded({ query, exchange }: AnswerContext): boolean {
+  return query.wantsPadding && exchange.transport >= transports.tls;
+}
+
+/** The last option: of zeros, up to a whole block or as far as there is room. */
+function writePadding(response: Response): void {
+  const from = response.at + optionHeadBytes;
+  const block = Math.ceil(from / paddingBlockBytes) * paddingBlockBytes;
+  const length = Math.min(block, response.size) - from;
+  write16(response, ednsOptions.padding);
+  write16(response, length);
+  response.bytes.fill(0, from, from + length);
+  response.at = from + length;
 }
 
 function writeCookieOption({ query, response, exchange, cookies, clock }: AnswerContext): void {
