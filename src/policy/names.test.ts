@@ -516,6 +516,30 @@ test("findNode() and findEncloser() agree with a naive search, within probesMax"
   );
 });
 
+test("buildNameTable() follows CNAMEs and DNAMEs to the service that steers", () => {
+  const { steeredBy } = buildNameTable({
+    zones: [zone("example.com"), zone("in.d.example.com")],
+    records: [
+      record("d DNAME e"),
+      record("e DNAME f.g"),
+      record("in.d NS ns.example.net."),
+      record("a CNAME x.d"),
+      record("cut NS ns.example.net."),
+      record("long DNAME e"),
+    ],
+    steered: [steered("x.f.g.example.com", 3), steered("x.in.d.example.com", 4)],
+  });
+  assert.equal(steeredBy("x.f.g.example.com"), 3);
+  assert.equal(steeredBy("x.e.example.com"), 3);
+  assert.equal(steeredBy("X.d.example.com"), 3);
+  assert.equal(steeredBy("a.example.com"), 3);
+  assert.equal(steeredBy("x.in.d.example.com"), 4);
+  assert.equal(steeredBy("d.example.com"), undefined);
+  assert.equal(steeredBy("y.d.example.com"), undefined);
+  assert.equal(steeredBy("x.cut.example.com"), undefined);
+  assert.equal(steeredBy("x.example.org"), undefined);
+});
+
 test("buildNameTable() lets no SVCB or HTTPS record lead past steering", () => {
   const at = (type: number, hex: string) =>
     problemsOf({

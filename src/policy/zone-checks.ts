@@ -247,12 +247,41 @@ export function steeredBy(draft: Draft, host: string): SteeredInput["service"] |
   const name = parseName(host);
   let target = name.ok ? name.value : undefined;
   for (let hop = 0; target !== undefined && hop <= limits.dnsCnameHopsMax; hop++) {
-    const node = findStatic(draft, lowerName(target));
+    const lower = lowerName(target);
+    const dname = dnameAbove(draft, lower);
+    if (dname !== undefined) {
+      target = renamed(lower, dname);
+      continue;
+    }
+    const node = findStatic(draft, lower);
     if (node === undefined || node.cut !== undefined) return undefined;
     if (node.steered !== undefined) return node.steered.service;
     target = node.rrsets.get(types.cname)?.records[0];
   }
   return undefined;
+}
+
+/** The node whose DNAME answers for a name strictly below it. */
+function dnameAbove(draft: Draft, name: Uint8Array): DraftNode | undefined {
+  let above: DraftNode | undefined;
+  let rest = name;
+  while (above === undefined && rest.length > 1) {
+    rest = parentName(rest);
+    above = draft.nodes.get(nameKey(rest));
+  }
+  const apex = zoneOf(draft, name)?.apex.length ?? name.length;
+  // A zone of ours inside has its own answers.
+  if (above === undefined || above.name.length < apex || name.length === apex) return undefined;
+  const by = above.cut ?? above;
+  return by.rrsets.has(types.dname) ? by : undefined;
+}
+
+/** What the DNAME makes of the name; undefined when that is too long. */
+function renamed(name: Uint8Array, { name: owner, rrsets }: DraftNode): Uint8Array | undefined {
+  const target = rrsets.get(types.dname)?.records[0] ?? owner;
+  const prefix = name.subarray(0, name.length - owner.length);
+  if (prefix.length + target.length > limits.dnsNameBytesMax) return undefined;
+  return Uint8Array.from([...prefix, ...target]);
 }
 
 function checkRrset(draft: Draft, node: DraftNode, rrset: DraftRrset): void {

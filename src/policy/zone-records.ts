@@ -69,7 +69,9 @@ function recordType(draft: Draft, input: RecordInput): number | undefined {
   const type = parseType(input.type);
   if (type === undefined) {
     const message = `${JSON.stringify(input.type)} is no record type`;
-    const hint = "write a type such as MX, or TYPEn";
+    const hint = /^(ALIAS|ANAME)$/i.test(input.type)
+      ? "steer the name: a service with it in `names`, and the host name as its endpoint"
+      : "write a type such as MX, or TYPEn";
     report(draft, input, { code: "config.invalid", message, hint });
     return undefined;
   }
