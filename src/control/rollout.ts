@@ -31,7 +31,7 @@ export interface CompiledRevision {
   readonly warnings: readonly Problem[];
   /** Files of the operator's that the configuration names: geography databases and zones. */
   readonly files: readonly string[];
-  /** To be kept before the policy is in force; undefined where serials were not asked for. */
+  /** To be kept before the policy is in force; undefined: none is new, or none was asked for. */
   readonly serials: ZoneSerials | undefined;
   /** What `assert` says, for the prover. */
   readonly claims: Claims;

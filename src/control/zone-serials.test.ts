@@ -34,7 +34,8 @@ void test("chooseSerials() follows its table", () => {
     );
     const choice = chooseSerials(known, nowMs);
     assert.equal(choice.serialOf({ apex, digest, written, keep }), serial, what);
-    assert.deepEqual(choice.chosen().get(apex), { serial, digest }, what);
+    const same = before?.[0] === serial && before[1] === digest;
+    assert.deepEqual(choice.chosen()?.get(apex), same ? undefined : { serial, digest }, what);
     assert.equal(choice.problems().length, what === "kept" ? 1 : 0, what);
   }
 });
@@ -56,7 +57,7 @@ void test("chooseSerials() of `auto` never goes back and always moves when conte
           const moved = isSerialAfter(serial, before.serial);
           assert.ok(moved || (serial === before.serial && digest === before.digest));
         }
-        known = choice.chosen();
+        known = choice.chosen() ?? known;
       }
     }),
   );

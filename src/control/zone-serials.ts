@@ -22,8 +22,11 @@ export type ZoneSerials = ReadonlyMap<string, ZoneSerial>;
 
 export interface SerialChoice {
   readonly serialOf: (zone: SerialRequest) => number;
-  /** What was chosen, and what is remembered of zones that are gone. */
-  readonly chosen: () => ZoneSerials;
+  /**
+   * What was chosen, and what is remembered of zones that are gone; undefined when it is what went
+   * before: a full disk is no reason to refuse what changes nothing.
+   */
+  readonly chosen: () => ZoneSerials | undefined;
   readonly problems: () => readonly Problem[];
 }
 
@@ -38,6 +41,7 @@ export function chooseSerials(before: ZoneSerials, nowMs: number): SerialChoice 
   // The last ones stay: of zones that are gone only so many.
   const chosen = new Map([...before].slice(-limits.dnsZonesMax));
   const problems: Problem[] = [];
+  let changed = false;
   const serialOf = (zone: SerialRequest): number => {
     const { apex, digest } = zone;
     const last = before.get(apex);
@@ -45,11 +49,13 @@ export function chooseSerials(before: ZoneSerials, nowMs: number): SerialChoice 
     if (zone.keep && last !== undefined && last.digest !== digest) {
       if (!isSerialAfter(serial, last.serial)) problems.push(notAfter(apex, serial, last.serial));
     }
+    if (last?.serial === serial && last.digest === digest) return serial;
+    changed = true;
     chosen.delete(apex);
     chosen.set(apex, { serial, digest });
     return serial;
   };
-  return { serialOf, chosen: () => chosen, problems: () => problems };
+  return { serialOf, chosen: () => (changed ? chosen : undefined), problems: () => problems };
 }
 
 function nextSerial(zone: SerialRequest, last: ZoneSerial | undefined, now: number): number {
