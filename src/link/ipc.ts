@@ -44,6 +44,8 @@ export interface Child {
   /** Lost when the child is gone. */
   send(message: ToPart): void;
   kill(signal: "SIGKILL"): void;
+  /** How long it has waited for a processor in all its life; undefined: the system does not say. */
+  waitedMs?(): number | undefined;
 }
 
 export interface ChildEvents {

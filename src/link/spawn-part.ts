@@ -4,6 +4,7 @@
  * nothing the child does to itself reaches the parent.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { limits } from "../limits.ts";
@@ -47,7 +48,21 @@ export function spawnPart(options: SpawnOptions, events: ChildEvents): Child {
     pid: child.pid ?? 0,
     send: (message) => sendTo(child, message),
     kill: (signal) => void child.kill(signal),
+    waitedMs: () => waitedMs(child.pid),
   };
+}
+
+/**
+ * The second figure of /proc/PID/schedstat: nanoseconds that the process, which is its first
+ * thread, was ready to run and did not (Linux, Documentation/scheduler/sched-stats).
+ */
+function waitedMs(pid: number | undefined): number | undefined {
+  try {
+    const [, nanoseconds] = readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ");
+    return nanoseconds === undefined ? undefined : Number(nanoseconds) / 1_000_000;
+  } catch {
+    return undefined;
+  }
 }
 
 function sendTo(child: ChildProcess, message: ToPart): void {

@@ -11,6 +11,8 @@ interface Fake {
   readonly at: number;
   readonly sent: ToPart[];
   killed: boolean;
+  /** Milliseconds that it waited for a processor. */
+  waitedMs: number;
 }
 
 /** A part whose processes are records; killing one ends it at once. */
@@ -24,11 +26,12 @@ function supervised(clock?: Entropy) {
     name: "dns",
     entropy,
     spawn(events) {
-      const fake: Fake = { events, at: entropy.monotonic(), sent: [], killed: false };
+      const fake: Fake = { events, at: entropy.monotonic(), sent: [], killed: false, waitedMs: 0 };
       children.push(fake);
       return {
         pid: children.length,
         send: (message) => fake.sent.push(message),
+        waitedMs: () => fake.waitedMs,
         kill() {
           fake.killed = true;
           events.onEnd("SIGKILL");
@@ -73,6 +76,25 @@ void test("SupervisedPart starts with the first wait again after a stable life",
   assert.equal(children.length, 4);
   entropy.advance(1);
   assert.equal(children.length, 5);
+});
+
+void test("SupervisedPart is patient with a part that waits for a processor, up to a bound", () => {
+  const { entropy, child, beat } = supervised();
+  beat(1);
+  const starve = (untilMs: number): void => {
+    for (let ms = 0; ms < untilMs; ms += 250) {
+      child(1).waitedMs += 200;
+      entropy.advance(250);
+    }
+  };
+  starve(limits.hungMs * 2);
+  assert.equal(child(1).killed, false);
+  beat(1);
+  starve(limits.hungMs * 2);
+  entropy.advance(limits.hungMs - 500);
+  assert.equal(child(1).killed, false);
+  entropy.advance(1000);
+  assert.equal(child(1).killed, true);
 });
 
 void test("SupervisedPart kills a part without a sign of life, and starts it again", () => {
@@ -218,7 +240,8 @@ function withSpare() {
   const entropy = simulatedEntropy(1, 0);
   const children: (Fake & { readonly spare: boolean })[] = [];
   const spawn = (spare: boolean) => (events: ChildEvents) => {
-    const fake = { events, at: entropy.monotonic(), sent: [] as ToPart[], killed: false, spare };
+    const sent: ToPart[] = [];
+    const fake = { events, at: entropy.monotonic(), sent, killed: false, waitedMs: 0, spare };
     children.push(fake);
     return {
       pid: children.length,

@@ -29,6 +29,12 @@ export interface SupervisedPartOptions {
 /** How often silence is looked at. In ticks, not in time: a stopped supervisor must kill nobody. */
 const tickMs = 250;
 
+/**
+ * A part that is kept waiting for a processor is not hanging, and killing it makes a busy machine
+ * busier. But a part in an endless loop waits as well, so its patience grows at most so many times.
+ */
+const starvedFactor = 2;
+
 export class SupervisedPart {
   readonly #options: SupervisedPartOptions;
   #child: Child | undefined;
@@ -43,6 +49,9 @@ export class SupervisedPart {
   #problems: readonly Problem[] = [];
   #silentTicks = 0;
   #ticksAllowed = 0;
+  /** Ticks of this silence that it spent waiting for a processor. */
+  #starvedTicks = 0;
+  #waitedMs: number | undefined;
   #ending = false;
   #restart: Timer | undefined;
   #watch: Timer | undefined;
@@ -78,6 +87,7 @@ export class SupervisedPart {
     // beat.
     this.#allow(spare === undefined ? limits.graceMsMax : 0);
     this.#child = spare ?? spawn(events);
+    this.#waitedMs = undefined;
     this.#watch = entropy.after(tickMs, () => this.#lookForSilence());
     onChange();
   }
@@ -183,16 +193,29 @@ export class SupervisedPart {
   #allow(graceMs: number): void {
     const allowedMs = Math.max(limits.hungMs, Math.min(graceMs, limits.graceMsMax));
     this.#silentTicks = 0;
+    this.#starvedTicks = 0;
     this.#ticksAllowed = Math.ceil(allowedMs / tickMs);
   }
 
   #lookForSilence(): void {
     const { name, entropy, onLog } = this.#options;
     this.#watch = entropy.after(tickMs, () => this.#lookForSilence());
+    if (this.#isStarved() && this.#starvedTicks < this.#ticksAllowed * starvedFactor) {
+      this.#starvedTicks += 1;
+      return;
+    }
     if (++this.#silentTicks <= this.#ticksAllowed) return;
-    const seconds = (this.#silentTicks * tickMs) / 1000;
+    const seconds = ((this.#silentTicks + this.#starvedTicks) * tickMs) / 1000;
     onLog("error", `${name} hangs: no sign of life for ${seconds} s; killed`);
     this.#allow(0);
     this.#child?.kill("SIGKILL");
+  }
+
+  /** Did it spend most of the last tick waiting for a processor? */
+  #isStarved(): boolean {
+    const before = this.#waitedMs;
+    this.#waitedMs = this.#child?.waitedMs?.();
+    if (before === undefined || this.#waitedMs === undefined) return false;
+    return this.#waitedMs - before > tickMs / 2;
   }
 }
