@@ -451,14 +451,14 @@ const tcpSchema = object({
     .describe("A connection on which nothing moves for so long is ended."),
 });
 
-const listenSchema = object({
-  dns: anyNumberOf(socketAddress)
-    .prefault(["127.0.0.1:5300"])
-    .describe("Addresses for DNS, UDP and TCP."),
 const absolutePath = z
   .string()
   .regex(/^\/./, "expected an absolute path such as /etc/rhumb/tls/fullchain.pem");
 
+const listenSchema = object({
+  dns: anyNumberOf(socketAddress)
+    .prefault(["127.0.0.1:5300"])
+    .describe("Addresses for DNS, UDP and TCP."),
   dnsWorkers: z
     .union([z.literal("auto"), z.int().min(0).max(limits.dnsWorkersMax)])
     .default("auto")
