@@ -152,8 +152,6 @@ export const limits = {
   /** Files a part has open beside its clients or probes: modules, snapshots, sockets of its own. */
   ownFilesMax: 96,
   /** Asked of the kernel for a UDP socket; it may give less. */
-  /** Lines of an explanation that is sent over DNS. */
-  explainLinesMax: 200,
   dnsUdpBufferBytes: 4 * 1024 * 1024,
   /** Worker threads of DNS over UDP, and datagrams of one batch of them. */
   dnsWorkersMax: 64,
