@@ -162,7 +162,7 @@ export const limits = {
   dnsWorkerSilentMs: 100,
   dnsWorkerHungMs: 5000,
   /** From this many queries a second on, a worker lets some gather. */
-  dnsGatherRateMin: 20_000,
+  dnsGatherRateMin: 40_000,
   dnsGatherMicroseconds: 100,
   dnsGatherMicrosecondsMax: 1000,
   /** Addresses listened on by workers. */

@@ -38,6 +38,8 @@ for (let round = 0; round < roundsMax; round++) {
   const grown = process.memoryUsage().heapUsed - before;
   if (round > 3 && grown >= 0 && grown < 16_384) break;
 }
+// What the turns are due must not fill up what the warm-up has left.
+globalThis.gc?.({ type: "minor" });
 process.stdout.write("begin\n");
 const before = process.memoryUsage().heapUsed;
 const answered = run(count);

@@ -21,6 +21,9 @@ import {
   refreshFast,
 } from "./fast-answer.ts";
 
+// Read once: limits has more keys than V8 gives fast properties to.
+const { dnsGatherRateMin, dnsWorkerSilentMs, dnsWorkerWaitMs } = limits;
+
 /** By worker: counters that the part reads. */
 export const loopCounters = { dropped: 0, unsent: 1, batches: 2, gathered: 3, helped: 4 } as const;
 export const loopCounterCount = 5;
@@ -127,25 +130,33 @@ export class UdpLoop {
     const { beats, self, enter, leave } = this.#options;
     leave();
     const help = this.#neighbourIsSilent() ? this.#helping() : undefined;
-    this.#gather();
+    const gathered = this.#gather();
     let got = 0;
-    if (help === undefined && this.#own.length === 1) got = this.#waitAndAnswer(this.#own[0]!);
-    else {
-      const ready = this.#poll(help);
+    if (help !== undefined) got = this.#pollAndAnswer(help);
+    else if (gathered) {
+      // Something has come, as a rule: no need to ask where first.
       enter();
-      if (ready > 0) {
-        for (let i = 0; i < this.#own.length; i++) got += this.#answerReady(this.#own[i]!, i);
-        for (let i = 0; i < (help?.length ?? 0); i++) {
-          const taken = this.#answerReady(help![i]!, this.#own.length + i);
-          this.#count(loopCounters.helped, taken);
-          got += taken;
-        }
-      }
-    }
+      for (let i = 0; i < this.#own.length; i++) got += this.#answerBatch(this.#own[i]!, false);
+    } else if (this.#own.length === 1) got = this.#waitAndAnswer(this.#own[0]!);
+    else got = this.#pollAndAnswer(undefined);
     const now = this.#clock();
     this.#measure(got, now);
     this.#tick(now);
     Atomics.store(beats, self, now);
+  }
+
+  #pollAndAnswer(help: readonly Served[] | undefined): number {
+    const ready = this.#poll(help);
+    this.#options.enter();
+    let got = 0;
+    if (ready <= 0) return got;
+    for (let i = 0; i < this.#own.length; i++) got += this.#answerReady(this.#own[i]!, i);
+    for (let i = 0; i < (help?.length ?? 0); i++) {
+      const taken = this.#answerReady(help![i]!, this.#own.length + i);
+      this.#count(loopCounters.helped, taken);
+      got += taken;
+    }
+    return got;
   }
 
   /** Once a turn, which is often enough for rates and ages. */
@@ -209,7 +220,7 @@ export class UdpLoop {
     let count = 0;
     for (const served of this.#own) this.#watch(served, count++);
     if (help !== undefined) for (const served of help) this.#watch(served, count++);
-    return this.#callPoll(count, limits.dnsWorkerWaitMs);
+    return this.#callPoll(count, dnsWorkerWaitMs);
   }
 
   #watch(served: Served, place: number): void {
@@ -222,7 +233,7 @@ export class UdpLoop {
     const { beats, self } = this.#options;
     if (this.#neighbour === self || this.#before === 0) return false;
     const beat = Atomics.load(beats, this.#neighbour);
-    return beat !== 0 && sinceBeat(beat, this.#before) > limits.dnsWorkerSilentMs * 1000;
+    return beat !== 0 && sinceBeat(beat, this.#before) > dnsWorkerSilentMs * 1000;
   }
 
   #helping(): readonly Served[] {
@@ -230,12 +241,14 @@ export class UdpLoop {
     return this.#help;
   }
 
-  #gather(): void {
+  /** Did it wait? */
+  #gather(): boolean {
     const { gatherMicroseconds, batch, libc } = this.#options;
-    if (gatherMicroseconds === 0 || this.#rate < limits.dnsGatherRateMin) return;
-    if (this.#last >= batch) return;
+    if (gatherMicroseconds === 0 || this.#rate < dnsGatherRateMin) return false;
+    if (this.#last >= batch) return false;
     libc.usleep(gatherMicroseconds);
     this.#count(loopCounters.gathered, 1);
+    return true;
   }
 
   /** Queries a second, over about sixteen turns; a turn without any is the end of a load. */
