@@ -103,6 +103,12 @@ A form in braces may stand wherever a region may in a list, so ways of steering 
       'With `key: client` the same clients stay in it; [steering.md](steering.md), "Colours". `shares` says the same of every colour at once.',
   },
   {
+    heading: "services.NAME.cohorts.NAME",
+    path: "services.*.cohorts.*",
+    intro:
+      'Clients steered apart, by their address; one of `colour` and `steer`. [steering.md](steering.md), "Cohorts".',
+  },
+  {
     heading: "services.NAME.residency",
     path: "services.*.residency",
     intro:

@@ -28,11 +28,21 @@ export function checkSteer(checks: ServiceChecks): void {
   const steer = named ? { policy: raw["policy"] } : (raw["steer"] ?? "nearest");
   const used = new Set<string>();
   checkPlan(checks, steer, { path, depth: 0, used, ...freshPlan() });
+  const cohorts = isMapping(raw["cohorts"]) ? Object.values(raw["cohorts"]) : [];
+  for (const cohort of cohorts) {
+    const regions = isMapping(cohort) ? planRegions(cohort["steer"], path) : [];
+    for (const { region } of regions ?? []) used.add(region);
+  }
   // A name that is wrong may have meant any region: only a plan without one leaves some out.
   const known = checks.draft.regions;
   if ([...used].every((region) => known?.has(region) && checks.regions?.has(region))) {
     warnUnused(checks, path, used);
   }
+}
+
+/** The way of steering of a cohort, beside the service's own. */
+export function checkCohortSteer(checks: ServiceChecks, steer: unknown, path: Path): void {
+  checkPlan(checks, steer, { path, depth: 0, used: new Set(), ...freshPlan() });
 }
 
 /** A policy by itself: what is wrong with it whoever refers to it. */

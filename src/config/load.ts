@@ -6,6 +6,7 @@
 import { assert, type Place, type Problem } from "../errors.ts";
 import type { Checks, ConfigDraft, ServiceChecks, ZoneDraft } from "./checks.ts";
 import { checkAssertions } from "./checks-assert.ts";
+import { checkCohorts } from "./checks-cohorts.ts";
 import { checkColours } from "./checks-colours.ts";
 import { checkDependencies } from "./checks-dependencies.ts";
 import { checkGeo, checkListen, checkSizes } from "./checks-geo.ts";
@@ -196,12 +197,27 @@ function checkAll(checks: Checks): readonly ServiceChecks[] {
     checkService(service);
     checkSteer(service);
     checkColours(service);
+    checkCohorts(service);
     checkHealth(service);
   }
   checkNames(services);
   checkDependencies(services);
   checkRedirects(services);
   return services;
+}
+
+function withSteers(
+  { policies }: ServiceChecks,
+  cohorts: NonNullable<ServiceConfig["cohorts"]>,
+): ServiceConfig["cohorts"] {
+  return Object.fromEntries(
+    Object.entries(cohorts).map(([name, { steer, ...rest }]) => {
+      if (steer === undefined) return [name, rest];
+      const made = policies.expand(steer);
+      assert(!("fault" in made), "policies are checked before a configuration is whole");
+      return [name, { ...rest, steer: made.steer }];
+    }),
+  );
 }
 
 /** Without errors a draft is whole: each part of it is what its schema gave. */
@@ -213,7 +229,9 @@ function finish(draft: ConfigDraft, services: readonly ServiceChecks[]): Config 
     const { policy, ...rest } = service;
     const made = checks.policies.expand(policy === undefined ? service.steer : { policy });
     assert(!("fault" in made), "policies are checked before a configuration is whole");
-    return [checks.name, Object.assign({ names }, rest, { names, steer: made.steer })];
+    const cohorts = rest.cohorts && { cohorts: withSteers(checks, rest.cohorts) };
+    const own = { names, steer: made.steer, ...cohorts };
+    return [checks.name, Object.assign({ names }, rest, own)];
   });
   const { policies: _, ...top } = draft.top as Config;
   return {

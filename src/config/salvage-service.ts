@@ -48,6 +48,7 @@ export function salvageService(checks: ServiceChecks, salvaging: Salvaging): Ser
     // They share out what may not be there.
     shares: undefined,
     canary: undefined,
+    cohorts: undefined,
   };
   return mended as unknown as ServiceConfig;
 }

@@ -18,6 +18,7 @@ import { assertionsSchema } from "./assertions.ts";
 import { later, oneOf } from "./later.ts";
 import { type CapacityConfig, capacitySchema, demandSchema } from "./schema-capacity.ts";
 import { checkSchema } from "./schema-check.ts";
+import { cohortSchema } from "./schema-cohorts.ts";
 import { httpsSchema } from "./schema-https.ts";
 import { latencySchema } from "./schema-latency.ts";
 import { steerSchema } from "./schema-steer.ts";
@@ -309,7 +310,10 @@ export const serviceSchema = object({
   })
     .optional()
     .describe("A share of one region's clients for one colour of its pool."),
-  cohorts: later("services.*.cohorts"),
+  cohorts: z
+    .record(name, cohortSchema)
+    .optional()
+    .describe("Groups of clients by address, steered apart."),
   shares: z
     .record(name, z.record(colour, weight))
     .optional()
@@ -480,6 +484,9 @@ const listenSchema = object({
     .union([z.literal("off"), rateLimitSchema])
     .prefault({})
     .describe("How many like responses over UDP one network is sent; docs/dns.md."),
+  dnsProxies: anyNumberOf(cidrOrAddress)
+    .prefault([])
+    .describe("Networks of proxies that send the PROXY protocol, version 2, over TCP."),
   dnsExplain: anyNumberOf(cidrOrAddress)
     .prefault([])
     .describe("Networks that may ask `TXT _why.NAME` for the reasons of an answer; docs/dns.md."),

@@ -5,13 +5,13 @@
  * location 0's.
  */
 import { assert } from "../errors.ts";
-import { onSphere, type SpherePoint } from "../geo/distance.ts";
-import type { Geography, Leaves, Location } from "../geo/geography.ts";
-import { type Overlay, scopes } from "../geo/overlay.ts";
+import type { SpherePoint } from "../geo/distance.ts";
+import { scopes } from "../geo/overlay.ts";
 import { xxh32 } from "../lib/xxh32.ts";
 import { limits } from "../limits.ts";
 import { type ColourPool, colourWeights } from "./compile-colours.ts";
 import type { ServiceDraft } from "./compile-model.ts";
+import type { Places } from "./compile-places.ts";
 import {
   isByLatency,
   type PlanLayout,
@@ -37,72 +37,6 @@ import type { FlatRule } from "./compile-rules.ts";
 import type { Jurisdictions } from "./jurisdictions.ts";
 import type { CellIndex, ClassPlan, Pool, PoolOrdinal, Region, RuleSet } from "./policy.ts";
 import type { WhenFacts } from "./when.ts";
-
-/** Clients as rule sets see them, prepared once. */
-export interface Places {
-  readonly v4: Leaves;
-  readonly v6: Leaves;
-  /** Per location. */
-  readonly locations: readonly Location[];
-  readonly points: readonly (SpherePoint | undefined)[];
-  /** Locations of one group have equal facts: no rule tells them apart. */
-  readonly groups: Uint32Array;
-  readonly groupFacts: readonly WhenFacts[];
-}
-
-/** Stands for every AS number that no rule asks for, so that those make no groups. */
-const otherSystem = -1;
-
-export function compilePlaces(
-  geography: Geography,
-  over: {
-    readonly overlay: Overlay;
-    readonly cidrs: readonly string[];
-    /** AS numbers that rules ask for. */
-    readonly asns: ReadonlySet<number>;
-    readonly jurisdictions: Jurisdictions;
-  },
-): Places {
-  const { members, v4, v6 } = over.overlay;
-  const locations = members.map(({ location }) => geography.locations[location]);
-  const groups = new Uint32Array(members.length);
-  const groupFacts: WhenFacts[] = [];
-  const groupByText = new Map<string, number>();
-  const points: (SpherePoint | undefined)[] = [];
-  const pointByText = new Map<string, SpherePoint>();
-  members.forEach(({ cidrs }, i) => {
-    const location = locations[i];
-    assert(location !== undefined, "the overlay refers to locations of the geography");
-    const { country, continent, subdivision, latitude, longitude } = location;
-    const asn = over.asns.has(location.asn) ? location.asn : location.asn === 0 ? 0 : otherSystem;
-    const text = `${country} ${continent} ${subdivision} ${asn} ${cidrs.join()}`;
-    const group = groupByText.get(text) ?? groupFacts.length;
-    if (group === groupFacts.length) {
-      const within = new Set(cidrs.map((cidr) => over.cidrs[cidr] ?? ""));
-      const jurisdictions = over.jurisdictions.of(location);
-      const facts = { country, continent, subdivision, cidrs: within, asn, jurisdictions };
-      // The front is put in where rules are asked.
-      groupFacts.push({ ...facts, front: "" });
-      groupByText.set(text, group);
-    }
-    groups[i] = group;
-    points.push(pointOf(pointByText, latitude, longitude));
-  });
-  return { v4, v6, locations: locations as Location[], points, groups, groupFacts };
-}
-
-/** One object for equal points, so that they can be compared by identity. */
-function pointOf(
-  known: Map<string, SpherePoint>,
-  latitude: number,
-  longitude: number,
-): SpherePoint | undefined {
-  if (Number.isNaN(latitude) || Number.isNaN(longitude)) return undefined;
-  const text = `${latitude} ${longitude}`;
-  const point = known.get(text) ?? onSphere(latitude, longitude);
-  known.set(text, point);
-  return point;
-}
 
 export interface RuledService {
   readonly draft: ServiceDraft;
@@ -204,17 +138,23 @@ function residencyOf(making: Making, { draft, path }: RuledService): ResidencySe
   return sets;
 }
 
-type DraftRegion = RegionPools & {
+type DraftRegion = Omit<RegionPools, "pools"> & {
   readonly pools: readonly (RegionPools["pools"][number] & ColourPool)[];
 };
 
-function layoutOf(making: Making, draft: ServiceDraft, allowed: Allowed): PlanLayout {
+function layoutOf(
+  making: Making,
+  draft: ServiceDraft,
+  allowed: Allowed,
+  preferred?: string,
+): PlanLayout {
   const { service, config, poolWeights } = draft;
   const regions: DraftRegion[] = [];
   const shared = (region: DraftRegion): RegionPools => {
     const weights = colourWeights(config, region.name, region.pools);
     const pools = region.pools.map(({ ordinal }, i) => ({ ordinal, weight: weights[i] ?? 0 }));
-    return { ...region, pools };
+    const first = region.pools.find(({ colour }) => colour === preferred)?.ordinal;
+    return { ...region, pools, ...(first !== undefined && { first }) };
   };
   for (let ordinal = 0; ordinal < service.poolCount; ordinal++) {
     const pool = making.pools[service.firstPool + ordinal];
@@ -271,7 +211,7 @@ function layoutText(
     // Weights matter between colours only.
     layout.regions.filter(({ pools }) => pools.length > 1).map(({ pools }) => pools),
     layout.standby,
-    rules.map(({ text, steerText }) => [text, steerText]),
+    rules.map(({ text, steerText, cohort, colour }) => [text, steerText, cohort, colour]),
   ]);
 }
 
@@ -288,9 +228,9 @@ function makeRuleSet(making: Making, service: RuledService, residency: Residency
   const { rules } = service;
   const setCount = residency.sets.length;
   // By rule, then by set.
-  const planners = rules.flatMap(({ steer }) =>
+  const planners = rules.flatMap(({ steer, colour }) =>
     residency.sets.map((allowed) =>
-      memoised(plannerOf(steer, layoutOf(making, service.draft, allowed))),
+      memoised(plannerOf(steer, layoutOf(making, service.draft, allowed, colour))),
     ),
   );
   const drawn: Drawn = { classes: [], setOfClass: [], classByText: new Map(), byPoint: new Map() };
@@ -311,7 +251,11 @@ function makeRuleSet(making: Making, service: RuledService, residency: Residency
   const columns = (of: Uint32Array): Columns =>
     shareColumns(making, service, small ? of : new Uint32Array(of.length));
   return {
-    rules: rules.map(({ text, steerText }) => ({ when: text, steer: steerText })),
+    rules: rules.map(({ text, steerText, cohort, colour }) => ({
+      when: text,
+      steer: colour === undefined ? steerText : `${steerText}, ${colour} first`,
+      ...(cohort !== "" && { cohort }),
+    })),
     classes,
     residency: ofClients,
     ...columns(classOf),

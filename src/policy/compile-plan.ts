@@ -15,6 +15,8 @@ export interface RegionPools {
   readonly point: SpherePoint;
   /** With the sum of its endpoints' weights, which several colours share by. */
   readonly pools: readonly { readonly ordinal: PoolOrdinal; readonly weight: number }[];
+  /** The colour that serves while it can, for a cohort. */
+  readonly first?: PoolOrdinal;
   /** Inside `residency.only`. */
   readonly allowed: boolean;
 }
@@ -235,10 +237,15 @@ function regionOf(layout: PlanLayout, name: string): RegionPools {
 
 /** A region's pool, or its colours by the weights of their endpoints. */
 function regionPlan(region: RegionPools): Plan {
-  return splitOf(
-    region.pools.map(({ ordinal, weight }) => [weight, { kind: "pool", pool: ordinal }]),
-    region.pools.length === 1,
+  const { pools, first } = region;
+  const others = pools.filter(({ ordinal }) => ordinal !== first);
+  const rest = splitOf(
+    others.map(({ ordinal, weight }) => [weight, { kind: "pool", pool: ordinal }]),
+    others.length === 1,
   );
+  if (first === undefined) return rest;
+  const own: Plan = { kind: "pool", pool: first };
+  return others.length === 0 ? own : firstOf([own, rest]);
 }
 
 function withStandby(plan: Plan, layout: PlanLayout): Plan {

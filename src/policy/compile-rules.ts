@@ -4,6 +4,8 @@
  * the configuration have seen to.
  */
 import { inFull, isList } from "../config/expand-policies.ts";
+import type { ServiceConfig } from "../config/schema.ts";
+import type { CohortConfig } from "../config/schema-cohorts.ts";
 import type { SteerInput, SteerRule, SteerTier } from "../config/schema-steer.ts";
 import { limits } from "../limits.ts";
 import { steerText } from "./compile-plan.ts";
@@ -19,6 +21,10 @@ export interface FlatRule {
   readonly steerText: string;
   /** One of several made of rules inside another way of steering: nobody may come to it. */
   readonly lifted: boolean;
+  /** "" for none. */
+  readonly cohort: string;
+  /** The colour that serves where a region has it. */
+  readonly colour: string | undefined;
   /** Where it is written: of its `when` if it has one. */
   readonly path: string;
 }
@@ -43,20 +49,48 @@ interface Above {
   /** Inside another way of steering; so a rule there stands for several of the list. */
   readonly nested: boolean;
   readonly lifted: boolean;
+  readonly cohort?: string;
+  readonly colour?: string | undefined;
 }
 
 /** undefined: something in it is wrong and has been reported. */
 export function flattenRules(
-  steer: SteerInput,
+  config: Pick<ServiceConfig, "steer" | "cohorts">,
   of: Pick<Flattening, "servicePath" | "findings" | "cache" | "known">,
 ): readonly FlatRule[] | undefined {
   const flattening: Flattening = { ...of, rules: [], full: false };
   const before = of.findings.problems.length;
   const path = `${of.servicePath}.steer`;
   const above = { path, conditions: [], texts: [], rulePath: path, nested: false, lifted: false };
-  flatten(flattening, steer, above, (flat, at) => pushRule(flattening, flat, at));
+  const emit = (flat: SteerInput, at: Above): void => pushRule(flattening, flat, at);
+  for (const { name, text, cohort } of cohortRules(config.cohorts ?? {})) {
+    const at = `${of.servicePath}.cohorts.${name}`;
+    const own = withCondition(flattening, { ...above, rulePath: at }, text);
+    const { steer = config.steer, colour } = cohort;
+    flatten(flattening, steer, { ...own, cohort: name, colour, lifted: true }, emit);
+  }
+  flatten(flattening, config.steer, above, emit);
   const errors = of.findings.problems.slice(before).some(({ severity }) => severity === "error");
   return errors ? undefined : flattening.rules;
+}
+
+/** Those of the longest prefix first: the one that counts. */
+function cohortRules(cohorts: NonNullable<ServiceConfig["cohorts"]>) {
+  const prefixes = Object.entries(cohorts).flatMap(([name, cohort]) =>
+    cohort.cidrs.map((cidr) => ({ name, cohort, cidr, length: Number(cidr.split("/")[1]) })),
+  );
+  prefixes.sort((a, b) => b.length - a.length || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const rules: { name: string; cohort: CohortConfig; cidrs: string[] }[] = [];
+  for (const { name, cohort, cidr } of prefixes) {
+    const last = rules.at(-1);
+    if (last?.name === name) last.cidrs.push(cidr);
+    else rules.push({ name, cohort, cidrs: [cidr] });
+  }
+  return rules.map(({ name, cohort, cidrs }) => ({
+    name,
+    cohort,
+    text: `inCidr(${JSON.stringify(cidrs)})`,
+  }));
 }
 
 type Emit<T> = (steer: T, above: Above) => void;
@@ -169,6 +203,8 @@ function pushRule(flattening: Flattening, steer: FlatRule["steer"], above: Above
     text: above.texts.length > 1 ? above.texts.map((text) => `(${text})`).join(" && ") : only,
     steer,
     steerText: steerText(steer),
+    cohort: above.cohort ?? "",
+    colour: above.colour,
     lifted: above.lifted,
     path: above.rulePath,
   });

@@ -12,11 +12,12 @@ import { overlay } from "../geo/overlay.ts";
 import { parsePrefix } from "../lib/ip.ts";
 import { sha256 } from "../lib/sha256.ts";
 import { compileCapacity, declaredDemand } from "./compile-capacity.ts";
-import { compilePlaces, compileRuleSets, type RuledService } from "./compile-classes.ts";
+import { compileRuleSets, type RuledService } from "./compile-classes.ts";
 import { checkHosts } from "./compile-hosts.ts";
 import { compileLatency } from "./compile-latency.ts";
 import { byName, compileModel, type Model } from "./compile-model.ts";
 import { compileNames, type ZoneDataMap } from "./compile-names.ts";
+import { compilePlaces } from "./compile-places.ts";
 import { isByLatency, namedRegions, rankings } from "./compile-plan.ts";
 import { type Findings, type PlaceOf, reportError, reportWarning } from "./compile-problems.ts";
 import { flattenRules, type WhenCache } from "./compile-rules.ts";
@@ -138,7 +139,7 @@ function compileRules(
   const cache: WhenCache = new Map();
   const ruled = model.drafts.map((draft) => {
     const path = `services.${draft.service.name}`;
-    const rules = flattenRules(draft.config.steer, { servicePath: path, findings, cache, known });
+    const rules = flattenRules(draft.config, { servicePath: path, findings, cache, known });
     return rules && { draft, rules, path };
   });
   return ruled.filter((each) => each !== undefined);
@@ -254,7 +255,7 @@ function prefixOf(cidr: string) {
 function compileListen({ listen }: Config): Listen {
   const { dnsRateLimit, dnsTcp, metrics, ...same } = listen;
   const { dns, dnsWorkers, dnsGatherMicroseconds, dnsCookies, dnsExplain, redirect } = same;
-  const { dot, doh, tls } = same;
+  const { dot, doh, tls, dnsProxies } = same;
   const page = metrics === "off" ? "" : metrics;
   return {
     dns,
@@ -270,6 +271,7 @@ function compileListen({ listen }: Config): Listen {
     dot,
     doh,
     tls,
+    dnsProxies,
     dnsExplain,
     redirect,
     metrics: page,

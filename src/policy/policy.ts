@@ -256,7 +256,12 @@ export interface ClientResidency {
  * identical pool ordinals share one. Class 0 is that of location 0, `unknown`.
  */
 export interface RuleSet {
-  readonly rules: readonly { readonly when: string; readonly steer: string }[];
+  readonly rules: readonly {
+    readonly when: string;
+    readonly steer: string;
+    /** Of a cohort's rule, its name. */
+    readonly cohort?: string;
+  }[];
   /** Those of locations, then those of `residency.within` that no location has. */
   readonly classes: readonly ClassPlan[];
   /** undefined: the same pools are allowed to every class. */
@@ -291,16 +296,18 @@ export interface Listen {
         readonly exempt: readonly string[];
       }
     | undefined;
-  /** Networks that may ask `TXT _why.NAME`. */
-  readonly dnsExplain: readonly string[];
-  readonly redirect: readonly string[];
-  /** "" for nowhere. */
-  readonly metrics: string;
   /** Over TLS, over HTTPS. */
   readonly dot: readonly string[];
   readonly doh: readonly string[];
   /** Absolute paths of PEM files. */
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
+  /** Networks of proxies that say over TCP, by the PROXY protocol, whose connection it is. */
+  readonly dnsProxies: readonly string[];
+  /** Networks that may ask `TXT _why.NAME`. */
+  readonly dnsExplain: readonly string[];
+  readonly redirect: readonly string[];
+  /** "" for nowhere. */
+  readonly metrics: string;
 }
 
 /** What some pools can carry together. */

@@ -128,6 +128,8 @@ function classReasons(policy: Policy, facts: DecideFacts, found: Collected[]): v
   const when = policy.ruleSets[service.ruleSet]?.rules[classPlan.rule]?.when ?? "";
   if (when === "") add("class.default");
   else add("class.rule", when);
+  const cohort = policy.ruleSets[service.ruleSet]?.rules[classPlan.rule]?.cohort ?? "";
+  if (cohort !== "") add("class.cohort", cohort);
   if (seen === "unknown") add("class.unknown");
   if (seen === "span") add("class.span");
   const { panic } = attempt;

@@ -6,6 +6,7 @@
 export const reasonCodes = {
   "class.rule": "A rule matched the client's location.",
   "class.default": "No rule before the last, unconditional one matched.",
+  "class.cohort": "The client is in a cohort.",
   "class.unknown": "The client's location is not known.",
   "class.span": "The client's prefix covers several classes; the largest decided.",
   "residency.excluded": "The pool is outside the jurisdictions this service or client may use.",

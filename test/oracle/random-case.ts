@@ -162,7 +162,16 @@ function randomPolicy(dice: Dice): Policy {
       },
     ],
     ruleSets: [
-      { rules: [{ when: dice.chance(50) ? 'country == "DE"' : "", steer: "x" }], classes: [plan] },
+      {
+        rules: [
+          {
+            when: dice.chance(50) ? 'country == "DE"' : "",
+            steer: "x",
+            ...(dice.chance(10) && { cohort: "office" }),
+          },
+        ],
+        classes: [plan],
+      },
     ],
   } as unknown as Policy;
 }

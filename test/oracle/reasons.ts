@@ -35,6 +35,8 @@ export function reasons(scene: Scene, said: Said): string[] {
   const when = scene.policy.ruleSets[service.ruleSet]?.rules[scene.rule]?.when ?? "";
   if (when !== "") add("class.rule", "service", when);
   else add("class.default", "service");
+  const cohort = scene.policy.ruleSets[service.ruleSet]?.rules[scene.rule]?.cohort;
+  if (cohort !== undefined) add("class.cohort", "service", cohort);
   if (said.seen !== "location") add(`class.${said.seen}`, "service");
   for (let pool = 0; pool < service.poolCount; pool++) {
     if (scene.allowed[pool] !== true) add("residency.excluded", name(pool));
