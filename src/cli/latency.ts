@@ -11,12 +11,15 @@ const kind = {
   most: limits.latencyMicrosecondsMax / 1000,
 };
 
+const shown = examples(["rhumb latency import rtt.csv", "beacons | rhumb latency import -"]);
+
 export const command: CliCommand = {
   define: (program) => {
     const latency = program
       .command("latency")
       .summary("give a running server measured round trips")
-      .description("Round trips from clients to regions, for services that `steer: latency`.");
+      .description("Round trips from clients to regions, for services that `steer: latency`.")
+      .addHelpText("after", shown);
     importCommand(
       latency,
       "Reads a CSV of round trips, `-` for standard input, and gives them to the observer as " +
@@ -37,10 +40,7 @@ export const command: CliCommand = {
           );
         },
       },
-    ).addHelpText(
-      "after",
-      examples(["rhumb latency import rtt.csv", "beacons | rhumb latency import -"]),
-    );
+    ).addHelpText("after", shown);
     return latency;
   },
 };

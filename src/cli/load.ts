@@ -6,12 +6,15 @@ import { ask } from "./server.ts";
 
 const kind = { header: "service,pool,load", example: "shop,fra,350", what: "load", most: 1e12 };
 
+const shown = examples(["rhumb load import load.csv", "gather | rhumb load import -"]);
+
 export const command: CliCommand = {
   define: (program) => {
     const load = program
       .command("load")
       .summary("tell a running server what its pools carry")
-      .description("Load of pools that have a capacity, for services without a declared demand.");
+      .description("Load of pools that have a capacity, for services without a declared demand.")
+      .addHelpText("after", shown);
     importCommand(
       load,
       "Reads a CSV of load reports, `-` for standard input, and gives them to the observer as of " +
@@ -29,10 +32,7 @@ export const command: CliCommand = {
           return ask({ stateDir: state, part: "observer" }, { name: "load", input: { reports } });
         },
       },
-    ).addHelpText(
-      "after",
-      examples(["rhumb load import load.csv", "gather | rhumb load import -"]),
-    );
+    ).addHelpText("after", shown);
     return load;
   },
 };

@@ -1,13 +1,13 @@
 /**
- * Load against capacity in a plan. Called by plan.ts: `allocatedSide` spreads the plan's demand over
- * a revision's capacity before any class is asked about, `LimitLoads` adds up what each limit gets.
- * Demand in requests a second is forecast for services whose capacity is in them; others are steered
- * by what the configuration declares, or by their load.
+ * Load against capacity in a plan. Called by plan.ts: `allocatedSide` spreads the plan's demand
+ * over a revision's capacity before any class is asked about, `LimitLoads` adds up what each limit
+ * gets. Demand in requests a second is forecast for services whose capacity is in them; others are
+ * steered by what the configuration declares, or by their load.
  */
 import type { Capacity, CapacityService, Policy, ServiceIndex } from "../policy/policy.ts";
 import { allocate, amountOf, withAllocation } from "../steer/allocate.ts";
+import type { World } from "../world/world.ts";
 import type { Demand } from "./demand.ts";
-import type { PlanSide } from "./plan.ts";
 import type { PairDemand } from "./plan-flow.ts";
 import type { Places } from "./plan-places.ts";
 import type { Steering } from "./plan-steering.ts";
@@ -22,6 +22,11 @@ export interface LimitPlan {
   /** null where the demand is not in its unit. */
   readonly loadBefore: number | null;
   readonly loadAfter: number | null;
+}
+
+interface Side {
+  readonly policy: Policy;
+  readonly world: World;
 }
 
 const unitOfDemand = "rps";
@@ -43,11 +48,7 @@ export function declaredRows(policy: Policy, places: Places): Demand | undefined
 }
 
 /** The side with its demand counted by class, and its World allocated by it. */
-export function allocatedSide(
-  side: PlanSide,
-  demand: Demand | undefined,
-  places: Places,
-): PlanSide {
+export function allocatedSide(side: Side, demand: Demand | undefined, places: Places): Side {
   const { capacity } = side.policy;
   if (capacity === undefined) return side;
   const policy =

@@ -137,7 +137,7 @@ export const commands = {
     /** Samples that counted, and the first names that are not known. */
     reply: z.object({ taken: z.int(), unknown: z.array(z.string()) }),
   },
-  /** observer: what pools such as `fra` or `fra/canary` carry now, in the unit of their capacity. */
+  /** observer: what pools such as `fra/canary` carry now, in the unit of their capacity. */
   load: {
     input: z.object({
       reports: z

@@ -1,7 +1,7 @@
 /**
- * What fronts, beacons and operators measure, as it comes in on observer.sock: round trips and load.
- * Called by link/server.ts with inputs already checked against the schema. A sample of a client or
- * region that is not known is left out and named in the reply, so the others count.
+ * What fronts, beacons and operators measure, as it comes in on observer.sock: round trips and
+ * load. Called by link/server.ts with inputs already checked against the schema. A sample of a
+ * client or region that is not known is left out and named in the reply, so the others count.
  */
 import { findLeaf } from "../geo/lookup.ts";
 import type { Entropy } from "../lib/entropy.ts";

@@ -1,7 +1,7 @@
 /**
- * Cells of measured latency: which clients are averaged together, docs/steering.md "Latency". Called
- * by compile.ts when some rule steers by latency. Cells are those of locations of this geography,
- * in the order of their names.
+ * Cells of measured latency: which clients are averaged together, docs/steering.md "Latency".
+ * Called by compile.ts when some rule steers by latency. Cells are those of locations of this
+ * geography, in the order of their names.
  */
 import type { Config } from "../config/schema.ts";
 import { latencySchema } from "../config/schema-latency.ts";

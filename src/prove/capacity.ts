@@ -1,8 +1,8 @@
 /**
  * "Capacity survives 1 region": with so many regions lost and all else well, the declared demand
- * still fits. Called by prove.ts. The product's own allocate() and decide() are asked, once for each
- * choice of lost regions. A pool that is filled gets a little more than it should, since what pools
- * keep and shares are rounded; so much is not held against it.
+ * still fits. Called by prove.ts. The product's own allocate() and decide() are asked, once for
+ * each choice of lost regions. A pool that is filled gets a little more than it should, since what
+ * pools keep and shares are rounded; so much is not held against it.
  */
 import type { Claim } from "../config/assertions.ts";
 import { limits } from "../limits.ts";

@@ -1,8 +1,8 @@
 /**
  * allocate: spreads classes over capacity, docs/steering.md "Capacity". (Policy, World, now) -> the
  * columns of World that say what each pool keeps of what comes to it. Called by the observer, by
- * plan, simulate and prove, which hand the result to step() as an event; decide only reads it. Pure,
- * and in whole numbers: every node of a cluster gets the same.
+ * plan, simulate and prove, which hand the result to step() as an event; decide only reads it.
+ * Pure, and in whole numbers: every node of a cluster gets the same.
  */
 import { assert } from "../errors.ts";
 import { limits } from "../limits.ts";
@@ -18,6 +18,7 @@ import type { Allocation } from "../world/event.ts";
 import { step } from "../world/step.ts";
 import { allocations, capacityWalks, keepsPerPool, type World } from "../world/world.ts";
 import { capacityRow, limitsOfPool } from "./capacity-index.ts";
+import type { CapacityScene as Scene } from "./capacity-scene.ts";
 import { condition, conditions, serviceCarry } from "./carry.ts";
 import { feedbackStep } from "./feedback.ts";
 import { steeredClass } from "./measured.ts";
@@ -72,16 +73,6 @@ export function withAllocation(policy: Policy, world: World, nowMs = world.at): 
 function differs(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return true;
   return false;
-}
-
-export interface Scene {
-  readonly policy: Policy;
-  readonly world: World;
-  readonly capacity: Capacity;
-  /** By limit: how much of it there is now. */
-  readonly amounts: readonly number[];
-  readonly drained: ReadonlySet<PoolIndex>;
-  readonly keep: Uint16Array;
 }
 
 /** How much of a limit there is, in thousandths. */

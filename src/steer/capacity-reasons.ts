@@ -3,20 +3,34 @@
  * that it is full by what it keeps at the place of its tier, in the first walk.
  */
 import { limits } from "../limits.ts";
-import type { Plan, Policy, PoolIndex } from "../policy/policy.ts";
+import type {
+  ClassPlan,
+  Plan,
+  Policy,
+  PoolIndex,
+  Service,
+  ServiceIndex,
+} from "../policy/policy.ts";
 import { allocations, type World } from "../world/world.ts";
 import { capacityRow } from "./capacity-index.ts";
 import { isActive } from "./carry.ts";
-import type { DecideFacts } from "./decide-reasons.ts";
+import type { Attempt } from "./plan-shares.ts";
 import type { ReasonCode } from "./reasons.ts";
 import { keepOf, tiersOf } from "./walks.ts";
+
+interface CapacityFacts {
+  readonly index: ServiceIndex;
+  readonly service: Service;
+  readonly classPlan: ClassPlan;
+  readonly attempt: Attempt;
+}
 
 type Add = (code: ReasonCode, kind: 0 | 1, index: number, detail: string) => void;
 
 export function capacityReasons(
   policy: Policy,
   world: World,
-  { index, service, classPlan, attempt }: DecideFacts,
+  { index, service, classPlan, attempt }: CapacityFacts,
   add: Add,
 ): void {
   const allocation = world.services.allocation[index];

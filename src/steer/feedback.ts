@@ -6,8 +6,8 @@
 import { limits } from "../limits.ts";
 import type { CapacityService, PoolIndex } from "../policy/policy.ts";
 import { keepsPerPool } from "../world/world.ts";
-import type { Scene } from "./allocate.ts";
 import { capacityRow, limitsOfPool } from "./capacity-index.ts";
+import type { CapacityScene as Scene } from "./capacity-scene.ts";
 
 /** Reports older than so many periods are old. */
 const periodsFresh = 3;

@@ -1,6 +1,6 @@
 /**
- * Shares over capacity: docs/steering.md "Capacity", the walks of one class. Called by decide.ts and
- * table.ts in place of the ordinary attempt's shares, and by allocate.ts for its tiers. Whole
+ * Shares over capacity: docs/steering.md "Capacity", the walks of one class. Called by decide.ts
+ * and table.ts in place of the ordinary attempt's shares, and by allocate.ts for its tiers. Whole
  * numbers throughout; what World says a pool keeps is only read here.
  */
 import { limits } from "../limits.ts";
