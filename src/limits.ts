@@ -114,7 +114,7 @@ export const limits = {
   zoneIncludesMax: 64,
   zoneIncludeDepthMax: 8,
   zoneGenerateMax: 65_536,
-  /** Words of one record: the longest data in hexadecimal, an octet a word, and what stands before. */
+  /** Words of one record: the longest data in hexadecimal, an octet a word, and its head. */
   zoneEntryWordsMax: 65_600,
   /** One RRset, uncompressed: it must fit in one message with its question and an OPT record. */
   dnsRrsetBytesMax: 60_000,
