@@ -140,6 +140,8 @@ export const limits = {
   dnsTcpSweepMs: 500,
   /** At the end, for clients that have not taken their answers yet. */
   dnsTcpDrainMs: 2000,
+  /** Longest header of the PROXY protocol; real ones have less than 300 octets. */
+  proxyHeaderBytesMax: 1024,
   /** DNS over HTTPS: requests at once in one connection, headers of a request, their octets. */
   dnsHttpsStreamsMax: 100,
   dnsHttpsHeadersMax: 64,

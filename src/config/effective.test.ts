@@ -147,6 +147,7 @@ test("effective() names what was not written, and nothing else", () => {
     "listen.dnsCookies",
     "listen.dnsExplain",
     "listen.dnsGatherMicroseconds",
+    "listen.dnsProxies",
     "listen.dnsRateLimit.errorsPerSecond",
     "listen.dnsRateLimit.exempt",
     "listen.dnsRateLimit.responsesPerSecond",

@@ -66,6 +66,65 @@ const dig = (...args: string[]) =>
 const kdig = (...args: string[]) =>
   run("kdig", ["@127.0.0.1", "-p", String(port4), "+retry=0", "+time=5", ...args]);
 
+/** What a proxy says of an IPv4 client, and of its own connection. */
+const proxied = (address: string) =>
+  Uint8Array.fromHex(`0d0a0d0a000d0a515549540a2111000c${address}7f000001dc040035`);
+const ownHeader = Uint8Array.fromHex("0d0a0d0a000d0a515549540a20000000");
+
+/** Rcodes of the answers to what a proxy sends in such pieces. */
+async function throughProxy(pieces: readonly Uint8Array[]): Promise<readonly string[]> {
+  const socket = connect(port4, "127.0.0.1");
+  let received = Buffer.alloc(0);
+  socket.on("data", (chunk: Buffer) => {
+    received = Buffer.concat([received, chunk]);
+  });
+  socket.on("error", () => undefined);
+  for (const piece of pieces) {
+    socket.write(piece);
+    await sleep(5);
+  }
+  socket.end();
+  await once(socket, "close");
+  const rcodes: string[] = [];
+  for (let at = 0; at < received.length; at += 2 + received.readUInt16BE(at)) {
+    const message = decodeMessage(received.subarray(at + 2, at + 2 + received.readUInt16BE(at)));
+    assert.ok(message.ok);
+    rcodes.push(rcodeOf(message.value));
+  }
+  return rcodes;
+}
+
+test("server learns from a proxy that it trusts whose connection it is", async () => {
+  const proxies = ["127.0.0.0/8"];
+  const frame = (name: string): Uint8Array => {
+    const request = requestOf({ name });
+    return Uint8Array.from([0, request.length, ...request]);
+  };
+  const why = requestOf({ name: "_why.app.example.com", type: "TXT" });
+  const whyFrame = Uint8Array.from([0, why.length, ...why]);
+  const { policy } = snapshot;
+  const listen = { ...policy.listen, dnsProxies: proxies, dnsExplain: ["192.0.2.0/24"] };
+  server.setSnapshot({ ...snapshot, policy: { ...policy, digest: policy.digest, listen } });
+  try {
+    const both = Uint8Array.from([
+      ...proxied("c0000201"),
+      ...frame("www.example.com"),
+      ...whyFrame,
+    ]);
+    // Why is told to the client's address, not to the proxy's.
+    const told = ["NOERROR", "NOERROR"];
+    assert.deepEqual(await throughProxy([both]), told, "in one piece");
+    assert.deepEqual(await throughProxy([...both].map((octet) => Uint8Array.of(octet))), told);
+    const own = [ownHeader, frame("www.example.com"), whyFrame];
+    assert.deepEqual(await throughProxy(own), ["NOERROR", "REFUSED"]);
+    assert.deepEqual(await throughProxy([frame("www.example.com")]), [], "without a header");
+    assert.deepEqual(await throughProxy([both.subarray(0, 20)]), [], "cut short");
+  } finally {
+    server.setSnapshot(snapshot);
+  }
+  assert.deepEqual(await throughProxy([frame("www.example.com")]), ["NOERROR"]);
+});
+
 test("server answers dig over UDP and TCP, IPv4 and IPv6", { skip: noDig }, async () => {
   assert.equal(await dig("+short", "www.example.com"), "192.0.2.1\n");
   assert.equal(await dig("+short", "+tcp", "www.example.com"), "192.0.2.1\n");

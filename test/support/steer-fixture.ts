@@ -173,6 +173,7 @@ export function policyOf(sketches: readonly ServiceSketch[]): Policy {
       dot: [],
       doh: [],
       tls: undefined,
+      dnsProxies: [],
       dnsExplain: [],
       dnsRateLimit: undefined,
       redirect: [],

@@ -56,6 +56,8 @@ export interface GuardSettings {
   readonly dnsRateLimit: RateLimitSettings | undefined;
   /** Networks that may ask why; without any there is no such question. */
   readonly dnsExplain: readonly string[];
+  /** Networks of proxies that send PROXY protocol over TCP. */
+  readonly dnsProxies: readonly string[];
 }
 
 export type AnswerService = Pick<
@@ -120,6 +122,7 @@ export interface AnswerContext {
   flowKind: number;
   flowOwner: number;
   explainTo: Networks;
+  proxies: Networks;
   /** undefined in threads that have no more than a table. */
   explainer: Explainer | undefined;
 }
@@ -157,6 +160,7 @@ export function createAnswerContext(options: {
     flowKind: flowKinds.error,
     flowOwner: 0,
     explainTo: readNetworks([]),
+    proxies: readNetworks([]),
     explainer: undefined,
   };
   setGuard(context);
@@ -189,10 +193,11 @@ export function setClock({ clock }: AnswerContext, entropy: Entropy): void {
 }
 
 function setGuard(context: AnswerContext): void {
-  const { dnsCookies, dnsRateLimit, dnsExplain } = context.snapshot.policy.listen;
+  const { dnsCookies, dnsRateLimit, dnsExplain, dnsProxies } = context.snapshot.policy.listen;
   setCookieSecrets(context.cookies, dnsCookies, context.secrets);
   setRateLimit(context.limiter, dnsRateLimit);
   context.explainTo = readNetworks(dnsExplain);
+  context.proxies = readNetworks(dnsProxies);
 }
 
 function endpointsOf({ policy, endpoints }: Snapshot): EndpointTable {

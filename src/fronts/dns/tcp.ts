@@ -7,10 +7,12 @@ import type { Entropy, Timer } from "../../lib/entropy.ts";
 import { type Address, parseAddress } from "../../lib/ip.ts";
 import { connectionsWithin, openFilesMax } from "../../lib/open-files.ts";
 import { limits } from "../../limits.ts";
+import { readProxyHeader } from "../../wire/proxy-header.ts";
 import { type AnswerContext, setClock } from "./context.ts";
 import { tcpClosings } from "./counters.ts";
 import { createExchange, type Exchange, transports } from "./exchange.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import { isInNetworks } from "./networks.ts";
 import { TcpConnection } from "./tcp-connection.ts";
 import { TcpTurns } from "./tcp-turns.ts";
 
@@ -64,29 +66,81 @@ export class TcpClients {
   /** Counts a client until its socket closes; false: there are too many, or it is gone already. */
   admit(socket: Socket): boolean {
     const address = peerOf(socket);
-    if (address === undefined) return false;
-    const { family, words } = address;
+    return address !== undefined && this.#enter(socket) && this.#enterAs(socket, address);
+  }
+
+  /** One more in all. */
+  #enter(socket: Socket): boolean {
+    if (this.#count >= this.#bounds().most) return this.#refuse();
+    this.#count++;
+    socket.on("close", () => this.#count--);
+    return true;
+  }
+
+  #refuse(): false {
+    this.#context.counters.tcpClosed.add(tcpClosings.tooMany, 1);
+    return false;
+  }
+
+  /** One more of this address. */
+  #enterAs(socket: Socket, { family, words }: Pick<Address, "family" | "words">): boolean {
     // A network of IPv6 is one client: its addresses cost nothing.
     const client = family === 4 ? `${words[0]}` : `${words[0]}:${words[1]}`;
     const ofClient = this.#perClient.get(client) ?? 0;
-    const { most, mostOfClient } = this.#bounds();
-    if (this.count >= most || ofClient >= mostOfClient) {
-      this.#context.counters.tcpClosed.add(tcpClosings.tooMany, 1);
-      return false;
-    }
+    if (ofClient >= this.#bounds().mostOfClient) return this.#refuse();
     this.#perClient.set(client, ofClient + 1);
-    this.#count++;
     socket.on("close", () => this.#forget(client));
     return true;
   }
 
   accept(socket: Socket, transport: StreamTransport): void {
-    const address = peerOf(socket);
-    if (address === undefined || !this.admit(socket)) {
+    const peer = peerOf(socket);
+    if (peer === undefined || !this.#enter(socket)) {
       socket.destroy();
       return;
     }
-    const { family, words } = address;
+    const { proxies } = this.#context;
+    const isProxy = proxies.length > 0 && isInNetworks(proxies, peer.family, peer.words);
+    if (!isProxy || transport === transports.tls) this.#serve(socket, transport, peer);
+    else this.#introduce(socket, peer);
+  }
+
+  /** A proxy says first who its client is, in a header that is not waited for without end. */
+  #introduce(socket: Socket, peer: Address): void {
+    let bytes = Buffer.alloc(0);
+    const { idleMs } = this.#bounds();
+    const timer = this.#entropy.after(idleMs, () => socket.destroy());
+    const drop = (): void => void socket.destroy();
+    const forget = (): void => timer.cancel();
+    const take = (chunk: Buffer): void => {
+      bytes = Buffer.concat([bytes, chunk]);
+      const header = readProxyHeader(bytes);
+      if (header.kind === "partial") return;
+      timer.cancel();
+      socket.off("data", take).off("error", drop).off("end", drop).off("close", forget);
+      if (header.kind === "malformed") {
+        this.#context.counters.tcpClosed.add(tcpClosings.malformed, 1);
+        socket.destroy();
+        return;
+      }
+      socket.pause();
+      this.#serve(socket, transports.tcp, header.source ?? peer);
+      if (socket.destroyed) return;
+      if (bytes.length > header.bytes) socket.unshift(bytes.subarray(header.bytes));
+      socket.resume();
+    };
+    socket.on("data", take).on("error", drop).on("end", drop).on("close", forget);
+  }
+
+  #serve(
+    socket: Socket,
+    transport: StreamTransport,
+    { family, words }: Pick<Address, "family" | "words">,
+  ): void {
+    if (!this.#enterAs(socket, { family, words })) {
+      socket.destroy();
+      return;
+    }
     const monotonic = () => this.#entropy.monotonic();
     const connection = new TcpConnection(socket, {
       context: this.#context,
@@ -103,7 +157,6 @@ export class TcpClients {
   }
 
   #forget(client: string): void {
-    this.#count--;
     const left = (this.#perClient.get(client) ?? 1) - 1;
     if (left === 0) this.#perClient.delete(client);
     else this.#perClient.set(client, left);

@@ -249,7 +249,7 @@ export class UdpWorkers {
 /** What workers read of a policy: columns in shared memory, and a small object a service. */
 function sharedPolicy({ policy, endpoints }: SharedSnapshot): NonNullable<ViewMessage["policy"]> {
   const { digest, names, v4, v6, listen } = policy;
-  const { dnsTcp, dnsCookies, dnsRateLimit, dnsExplain } = listen;
+  const { dnsTcp, dnsCookies, dnsRateLimit, dnsExplain, dnsProxies } = listen;
   const services = policy.services.map(
     ({ ruleSet, withoutEcs, answers, key, seed, affinityMask4, affinityMask6, https }) => {
       return { ruleSet, withoutEcs, answers, key, seed, affinityMask4, affinityMask6, https };
@@ -268,7 +268,7 @@ function sharedPolicy({ policy, endpoints }: SharedSnapshot): NonNullable<ViewMe
       ...shared,
       services,
       endpoints: [],
-      listen: { dnsTcp, dnsCookies, dnsRateLimit, dnsExplain },
+      listen: { dnsTcp, dnsCookies, dnsRateLimit, dnsExplain, dnsProxies },
     },
     endpoints: endpoints ?? createEndpointTable(policy.endpoints),
     steered: createSteeredIndex(policy),
