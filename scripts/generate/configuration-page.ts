@@ -34,6 +34,16 @@ const sections: readonly Section[] = [
     intro: "A place where applications run. Its name is used everywhere else.",
   },
   {
+    heading: "regions.NAME.ramp",
+    path: "regions.*.ramp",
+    intro: 'A duration stands for `over`. [health.md](health.md), "Coming back".',
+  },
+  {
+    heading: "safety.removals",
+    path: "safety.removals",
+    intro: 'Off unless written. [health.md](health.md), "Too much at once".',
+  },
+  {
     heading: "services.NAME",
     path: "services.*",
     intro: "An application: where it runs, how it is checked, and how clients are steered to it.",
@@ -107,6 +117,11 @@ A form in braces may stand wherever a region may in a list, so ways of steering 
     path: "services.*.cohorts.*",
     intro:
       'Clients steered apart, by their address; one of `colour` and `steer`. [steering.md](steering.md), "Cohorts".',
+  },
+  {
+    heading: "services.NAME.dependencies",
+    path: "services.*.dependencies.*",
+    intro: '[health.md](health.md), "Services that need others". A name stands for `service`.',
   },
   {
     heading: "services.NAME.residency",

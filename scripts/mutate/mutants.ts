@@ -37,6 +37,7 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     "src/world/dependencies.test.ts",
     "test/steer/latency.test.ts",
     "src/world/failback.test.ts",
+    "src/world/removals.test.ts",
     "src/world/flap-bound.test.ts",
   ],
 };
@@ -266,13 +267,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: health,
-    was: "if (at < holdUntil) return;",
-    becomes: "",
+    was: "if (endpoints.waits[row] === 1 || at < holdUntil) return;",
+    becomes: "if (endpoints.waits[row] === 1) return;",
     claim: "a hold is not kept",
   },
   {
-    file: health,
-    was: "return Math.max(1, Math.floor((elapsedMs * whole) / rampMs));",
+    file: "src/world/ramp.ts",
+    was: "return Math.max(1, Math.floor((elapsedMs * whole) / ramp.ms));",
     becomes: "return whole;",
     claim: "a return is not ramped",
   },
@@ -437,5 +438,17 @@ export const mutants: readonly Mutant[] = [
     was: "return options.holdMs * Math.min(limits.holdFactorMax, 2 ** doublings);",
     becomes: "return options.holdMs;",
     claim: "an endpoint that flaps is held no longer than one that does not",
+  },
+  {
+    file: "src/world/removals.ts",
+    was: "if (services.removals[service]! < most) {",
+    becomes: "if (services.removals[service]! <= most) {",
+    claim: "one removal too many within the bound",
+  },
+  {
+    file: "src/world/removals.ts",
+    was: "if (bound === undefined || !isUsable(draft, row)) return true;",
+    becomes: "if (bound === undefined) return true;",
+    claim: "what is not in use counts as removed",
   },
 ];

@@ -22,12 +22,19 @@ export interface Effective {
 const topOrder = Object.keys(configSchema.shape).filter((key) => key !== "zone");
 /** Keys that hold times; `minimum` does in a zone's `soa` only. */
 export const durationKeys: ReadonlySet<string> = new Set(
-  ["interval", "timeout", "hold", "ramp", "over", "min", "max", "ttl", "age", "window"].concat(
-    "refresh",
-    "retry",
-    "expire",
-    "idle",
-  ),
+  [
+    "interval",
+    "timeout",
+    "hold",
+    "ramp",
+    "over",
+    "per",
+    "min",
+    "max",
+    "ttl",
+    "age",
+    "window",
+  ].concat("refresh", "retry", "expire", "idle"),
 );
 
 /** Keys that hold parts of a whole. */

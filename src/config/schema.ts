@@ -21,6 +21,7 @@ import { checkSchema } from "./schema-check.ts";
 import { cohortSchema } from "./schema-cohorts.ts";
 import { httpsSchema } from "./schema-https.ts";
 import { latencySchema } from "./schema-latency.ts";
+import { dependencySchema, failbackSchema, rampSchema, safetySchema } from "./schema-safety.ts";
 import { steerSchema } from "./schema-steer.ts";
 import {
   anyNumberOf,
@@ -53,15 +54,6 @@ const subdivision = z
   .string()
   .regex(/^[A-Z]{2}-[A-Z0-9]{1,3}$/, "expected a code such as US-CA (ISO 3166-2)")
   .meta({ title: "subdivision" });
-const aggression = z.number().min(0.1).max(10).default(1);
-const rampSchema = z.union([
-  duration({ max: "1d" }).transform((ms) => ({ over: ms, aggression: 1 })),
-  object({
-    over: duration({ max: "1d" }).describe("How long it takes."),
-    aggression: aggression.describe("Above 1 it is quicker at first, below 1 at last."),
-  }),
-]);
-
 export const regionSchema = object({
   at: at.describe("Where the region is: an IATA airport code, or [latitude, longitude]."),
   in: anyNumberOf(jurisdiction)
@@ -197,17 +189,6 @@ const fixedAnswer = object({
     .describe("Never probed, in no plan."),
 });
 
-const dependencySchema = z.union([
-  name.transform((service) => ({ service, in: "region" as const })),
-  object({
-    service: name.describe("The service this one needs."),
-    in: z
-      .enum(["region", "anywhere"])
-      .default("region")
-      .describe("`region`: it must be able to serve in the same region. `anywhere`: in any."),
-  }),
-]);
-
 export const serviceSchema = object({
   names: oneOrMore(ownerName)
     .optional()
@@ -262,17 +243,7 @@ export const serviceSchema = object({
     ])
     .prefault("serve-all")
     .describe("When nothing is left: `serve-all`, `refuse`, `last-good` or `{fixed}`."),
-  failback: object({
-    hold: duration({ max: "1d" }).prefault("1m").describe("A returning endpoint waits this long."),
-    ramp: duration({ max: "1d" }).prefault("5m").describe("Then its share grows over this time."),
-    aggression: aggression.describe("Above 1 the ramp is quicker at first, below 1 at last."),
-    resume: z
-      .enum(["auto", "manual"])
-      .default("auto")
-      .describe("`manual`: a pool that was down returns only on `rhumb resume`."),
-  })
-    .prefault({})
-    .describe("How what was down comes back."),
+  failback: failbackSchema.prefault({}).describe("How what was down comes back."),
   ttl: ttlSchema
     .prefault("30s")
     .describe("TTL of answers: one duration, or `{min, max}`. Equal bounds avoid query storms."),
@@ -539,7 +510,7 @@ export const configSchema = object({
   assert: assertionsSchema
     .optional()
     .describe("What must hold whatever fails, proved before a revision is taken; docs/prove.md."),
-  safety: later("safety"),
+  safety: safetySchema.optional().describe("Bounds on what Rhumb does by itself."),
   windows: later("windows"),
   schedules: later("schedules"),
   demand: demandSchema

@@ -36,6 +36,11 @@ export function logStep(
       log.warn({ ...line, failure, detail: origins?.detailOf(endpoint) ?? "" }, `${from} -> ${to}`);
     } else log.info(line, `${from} -> ${to}`);
   }
+  for (const { endpoint } of result.alarms) {
+    const failure = failureAt(result.world.endpoints.failure[endpoint]!);
+    const line = { endpoint: endpointName(policy, endpoint), failure };
+    log.error(line, "kept in use although it fails: too much was taken out of use just now");
+  }
   for (const { override, change } of result.overrideChanges) {
     // The other two are logged by the command, with the name of who gave it.
     if (change === "expired") logOverride(log, { change, override, author: override.author });

@@ -39,6 +39,10 @@ export function observerMetrics(registry: Registry, read: () => ObserverGauges):
     values: { verdict: verdicts },
   });
   const quarantined = registry.gauge("rhumb_endpoints_quarantined", "Endpoints not probed.");
+  const retained = registry.gauge(
+    "rhumb_endpoints_retained",
+    "Endpoints that fail and are kept in use by the bound on removals.",
+  );
   const origins = registry.gauge("rhumb_probe_origins", "Origins probed.");
   const inFlight = registry.gauge("rhumb_probes_in_flight", "Probes under way.");
   const queued = registry.gauge("rhumb_probes_queued", "Probes due and not started.");
@@ -52,6 +56,7 @@ export function observerMetrics(registry: Registry, read: () => ObserverGauges):
       endpoints.set(row, counts[verdict[word]] ?? 0);
     });
     quarantined.set(0, world?.endpoints.quarantined.reduce((sum, flag) => sum + flag, 0) ?? 0);
+    retained.set(0, world?.endpoints.retained.reduce((sum, flag) => sum + flag, 0) ?? 0);
     generation.set(0, world?.generation ?? 0);
     origins.set(0, probing?.origins ?? 0);
     inFlight.set(0, probing?.inFlight ?? 0);

@@ -110,6 +110,7 @@ export function compile(
     locations: places.locations,
     names,
     listen: compileListen(config),
+    ...removalsOf(config),
     trustedProxies: config.trustedProxies,
   };
   return { ok: true, policy, problems: ordered(problems) };
@@ -250,6 +251,11 @@ function prefixOf(cidr: string) {
   const prefix = parsePrefix(cidr);
   assert(prefix !== undefined, "conditions hold prefixes that were read once");
   return prefix;
+}
+
+function removalsOf({ safety }: Config): Pick<Policy, "removals"> {
+  const removals = safety?.removals;
+  return removals === undefined ? {} : { removals: { share: removals.share, perMs: removals.per } };
 }
 
 function compileListen({ listen }: Config): Listen {

@@ -354,6 +354,13 @@ export interface Capacity {
   readonly pools: readonly PoolIndex[];
 }
 
+/** How much of a service health may take out of use within so long; the rest is kept and reported. */
+export interface RemovalBound {
+  /** Hundredths of a percent of its endpoints; one may always go. */
+  readonly share: number;
+  readonly perMs: number;
+}
+
 export interface Policy {
   /** SHA-256 (hex) over config digest, geography digest and engine version. */
   readonly digest: string;
@@ -379,6 +386,8 @@ export interface Policy {
   readonly locations: readonly Location[];
   readonly names: NameTable;
   readonly listen: Listen;
+  /** undefined: whatever is down is out at once. */
+  readonly removals?: RemovalBound | undefined;
   /** Prefixes whose X-Forwarded-For the redirect front believes. */
   readonly trustedProxies: readonly string[];
 }

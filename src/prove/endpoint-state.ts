@@ -71,6 +71,7 @@ export function setEndpointState(
   columns.quarantined[endpoint] = 0;
   columns.blocked[endpoint] = 0;
   columns.waits[endpoint] = 0;
+  columns.retained[endpoint] = 0;
   columns.availability[endpoint] =
     state.kind === "held"
       ? 0

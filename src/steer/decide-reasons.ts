@@ -244,6 +244,9 @@ function endpointReasons(
   if (word === forced.down) add("override.forced-down");
   if (word === forced.drain) add("override.drain");
   if (columns.frozen[index] === 1) add("override.freeze");
+  if (columns.retained[index] === 1 && columns.verdict[index] === verdict.up) {
+    add("safety.removal-held");
+  }
   switch (condition(world, index)) {
     case conditions.down:
       if (columns.blocked[index] === 0) add("health.down");

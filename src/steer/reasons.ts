@@ -14,6 +14,7 @@ export const reasonCodes = {
   "override.forced-down": "The operator forced the target down.",
   "override.drain": "The operator drains the target: no new work.",
   "override.freeze": "The operator froze the target: no automatic change.",
+  "safety.removal-held": "Its check fails, and it is kept: too much was taken out of use just now.",
   "health.down": "The monitor's verdict is down.",
   "health.unknown-unused": "Not known to be up, and others serve.",
   "health.unknown-used": "Not known to be up, and used because nothing in its tier is.",

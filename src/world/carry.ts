@@ -17,7 +17,13 @@ import { carryCapacity } from "./load.ts";
 import { applyOverrides } from "./override.ts";
 import { refreshTtls } from "./ttl.ts";
 import { recountUsable } from "./usable.ts";
-import { type EndpointColumns, type Resolved, verdict, type World } from "./world.ts";
+import {
+  type EndpointColumns,
+  type Resolved,
+  type ServiceColumns,
+  verdict,
+  type World,
+} from "./world.ts";
 
 export function carry(oldPolicy: Policy, oldWorld: World, newPolicy: Policy, nowMs: number): World {
   assert(oldWorld.policyDigest === oldPolicy.digest, "a World is carried from its own policy");
@@ -39,6 +45,10 @@ export function carry(oldPolicy: Policy, oldWorld: World, newPolicy: Policy, now
       fresh.endpoints.verdict[to] = verdict.unknown;
     }
   });
+  carryRemovals(
+    { policy: oldPolicy, columns: oldWorld.services },
+    { policy: newPolicy, columns: fresh.services },
+  );
   const draft = new Draft(newPolicy, {
     ...fresh,
     generation: oldWorld.generation,
@@ -63,6 +73,20 @@ export function carry(oldPolicy: Policy, oldWorld: World, newPolicy: Policy, now
   blockAll(draft);
   refreshTtls(draft, { all: true });
   return draft.world({ nextAt: 0, published: true });
+}
+
+/** What health took out of use just now counts on: a new configuration is no way around a bound. */
+function carryRemovals(
+  before: { readonly policy: Policy; readonly columns: ServiceColumns },
+  after: { readonly policy: Policy; readonly columns: ServiceColumns },
+): void {
+  const old = new Map(before.policy.services.map(({ name }, service) => [name, service]));
+  after.policy.services.forEach(({ name }, service) => {
+    const from = old.get(name);
+    if (from === undefined) return;
+    after.columns.removals[service] = before.columns.removals[from]!;
+    after.columns.removalsFrom[service] = before.columns.removalsFrom[from]!;
+  });
 }
 
 /** Where the operator's word is no longer asked for, nothing waits for it: the hold ends now. */
@@ -127,7 +151,14 @@ function forgetOtherServices(
   });
 }
 
-const timeColumns = ["lastResultAt", "changedAt", "downTimes", "holdUntil", "rampFrom"] as const;
+const timeColumns = [
+  "lastResultAt",
+  "changedAt",
+  "downTimes",
+  "holdUntil",
+  "rampFrom",
+  "retryAt",
+] as const;
 
 /**
  * After a start from a persisted World, or a pause of the observer: verdicts stand until probes
@@ -155,6 +186,13 @@ export function resume(
     createdAt: moved(override.createdAt),
     expiresAt: moved(override.expiresAt),
   }));
-  const columns = { endpoints: endpoints as unknown as EndpointColumns, latency, capacity };
+  const removalsFrom = world.services.removalsFrom.map(moved);
+  const services = { ...world.services, removalsFrom };
+  const columns = {
+    endpoints: endpoints as unknown as EndpointColumns,
+    services,
+    latency,
+    capacity,
+  };
   return { ...resumed, ...columns, overrides };
 }

@@ -65,6 +65,7 @@ export const endpointColumns = {
   frozen: column("u8", { max: 1, decides: true }),
   blocked: column("u8", { max: 1, decides: true }),
   waits: column("u8", { max: 1, decides: true }),
+  retained: column("u8", { max: 1, decides: true }),
   availability: column("u16", {
     initial: limits.availabilityFull,
     max: limits.availabilityFull,
@@ -82,6 +83,7 @@ export const endpointColumns = {
   downTimes: column("f64", { width: downTimesKept }),
   holdUntil: column("f64"),
   rampFrom: column("f64"),
+  retryAt: column("f64"),
   regional: column("u8", { max: 1 }),
   latencyMs: column("f32", { initial: Number.NaN }),
 } as const satisfies Record<keyof EndpointColumns, ColumnSpec>;
@@ -93,6 +95,8 @@ export const poolColumns = {
 export const serviceColumns = {
   ttlSeconds: column("u32", { max: limits.ttlSecondsMax, decides: true }),
   usable: column("u32"),
+  removals: column("u32"),
+  removalsFrom: column("f64"),
   allocation: column("u8", { max: allocations.feedback, decides: true }),
 } as const satisfies Record<keyof ServiceColumns, ColumnSpec>;
 

@@ -32,6 +32,8 @@ export interface EndpointDescription {
   readonly blocked: boolean;
   /** Held until `rhumb resume`. */
   readonly waits: boolean;
+  /** Fails its check, and kept by the bound on removals. */
+  readonly retained: boolean;
   readonly quarantined: boolean;
   readonly lastGood: boolean;
   /** Of 256: 0 while held, less than 256 while ramping. */
@@ -206,6 +208,7 @@ function describeEndpoint(
     frozen: endpoints.frozen[row] === 1,
     blocked: endpoints.blocked[row] === 1,
     waits: endpoints.waits[row] === 1,
+    retained: endpoints.retained[row] === 1,
     quarantined: endpoints.quarantined[row] === 1,
     lastGood: endpoints.lastGood[row] === 1,
     availability: endpoints.availability[row]!,
@@ -323,6 +326,7 @@ function notes(endpoint: EndpointDescription, standby: PoolDescription["standby"
   };
   add(endpoint.forced !== null, endpoint.forced ?? "");
   add(endpoint.frozen, "frozen");
+  add(endpoint.retained, "kept: too many went down at once");
   add(endpoint.blocked, "needs a service that is down");
   add(endpoint.quarantined, "quarantined");
   add(standby !== "no", `standby ${standby}`);

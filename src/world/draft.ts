@@ -11,7 +11,7 @@ import {
   poolColumns,
   serviceColumns,
 } from "./columns.ts";
-import type { Transition } from "./event.ts";
+import type { Alarm, Transition } from "./event.ts";
 import { type Facts, factsOf } from "./facts.ts";
 import type {
   CapacityColumns,
@@ -53,6 +53,7 @@ export class Draft {
   /** Many rows change at one moment: usability is counted after, not one by one. */
   grouped = false;
   readonly transitions: Transition[] = [];
+  readonly alarms: Alarm[] = [];
   /** Rows written to: those that may have changed, and whose next moment may have moved. */
   readonly touchedEndpoints = new Set<number>();
   readonly touchedPools = new Set<number>();

@@ -105,6 +105,12 @@ export interface Transition {
   readonly at: number;
 }
 
+/** Health wants the endpoint out of use, and the bound on removals keeps it in. */
+export interface Alarm {
+  readonly endpoint: EndpointIndex;
+  readonly at: number;
+}
+
 export interface OverrideChange {
   readonly override: Override;
   readonly change: "added" | "lifted" | "expired";
@@ -130,6 +136,7 @@ export interface StepResult {
   readonly changedCapacity: boolean;
   /** In order of time. */
   readonly transitions: readonly Transition[];
+  readonly alarms: readonly Alarm[];
   readonly overrideChanges: readonly OverrideChange[];
   readonly refused: readonly RefusedEvent[];
   /** Events about another policy's endpoints, or about endpoints that are not probed. */

@@ -22,6 +22,8 @@ export interface Facts {
   readonly gated: Uint8Array;
   /** 1: a part of checks, and no endpoint anybody is steered to. */
   readonly part: Uint8Array;
+  /** By service: endpoints that take part. */
+  readonly taking: Uint32Array;
   /** By service: those that depend on it, ascending. */
   readonly dependents: readonly (readonly number[])[];
   /** By row of a part: whose checks it is in. */
@@ -69,6 +71,7 @@ function makeFacts(policy: Policy): Facts {
     serviceOfEndpoint: new Uint32Array(count),
     gated: Uint8Array.from(policy.pools, (pool) => (isGated(pool) ? 1 : 0)),
     part: new Uint8Array(count),
+    taking: new Uint32Array(policy.services.length),
     dependents: dependentsOf(policy),
     followers: followersByPart(policy),
     serviceOfPool: Uint32Array.from(policy.pools, (pool) => pool.service),
@@ -182,7 +185,10 @@ function fillEndpoint(
 ): void {
   const { index } = options;
   const endpoint = policy.endpoints[index]!;
-  if (options.takesPart && endpoint.weight > 0) facts.takesPart[index] = 1;
+  if (options.takesPart && endpoint.weight > 0) {
+    facts.takesPart[index] = 1;
+    facts.taking[facts.serviceOfEndpoint[index]!]! += 1;
+  }
   if (endpoint.monitor === -1) return;
   const monitor = policy.monitors[endpoint.monitor];
   assert(monitor !== undefined, "a monitor named by an endpoint exists");

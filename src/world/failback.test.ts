@@ -16,7 +16,10 @@ version: 1
 zone: example.com
 regions: {fra: {at: FRA ${options.region ?? ""}}, iad: {at: IAD}}
 services:
-  a: {check: ${check}, endpoints: {fra: [192.0.2.1, 192.0.2.2], iad: 192.0.2.3}, failback: ${options.failback}}
+  a:
+    check: ${check}
+    endpoints: {fra: [192.0.2.1, 192.0.2.2], iad: 192.0.2.3}
+    failback: ${options.failback}
   b: {check: ${check}, endpoints: {fra: 192.0.2.4}, failback: {hold: 30s, ramp: 1000s}}
   c: {endpoints: {fra: 192.0.2.5}}
 `;

@@ -29,6 +29,7 @@ import type { EndpointState, ProbeResult, TransitionReason } from "./event.ts";
 import { followersOf } from "./facts.ts";
 import { failureIndex } from "./failures.ts";
 import { rampOf, rampStep, rampStepMs, regionalStart } from "./ramp.ts";
+import { mayRemove, release } from "./removals.ts";
 import { isUsable, recountUsable } from "./usable.ts";
 import { activity, downTimesKept, type EndpointColumns, type Verdict, verdict } from "./world.ts";
 
@@ -84,6 +85,7 @@ function count(draft: Draft, row: number, ok: boolean): void {
   set(draft, "successes", row, successes);
   if (up && successes >= facts.okThreshold[row]! && endpoints.failures[row] !== 0) {
     set(draft, "failures", row, 0);
+    release(draft, row);
     draft.staleTtl.add(facts.serviceOfEndpoint[row]!);
   }
   if (!up) draft.staleTtl.add(facts.serviceOfEndpoint[row]!);
@@ -94,7 +96,7 @@ function crossThresholds(draft: Draft, row: number, reason: TransitionReason | u
   const { endpoints, facts } = draft;
   const now = endpoints.verdict[row];
   if (now === verdict.up && endpoints.failures[row]! >= facts.downThreshold[row]!) {
-    goDown(draft, row, reason ?? "failures");
+    if (mayRemove(draft, row)) goDown(draft, row, reason ?? "failures");
   } else if (now === verdict.down && endpoints.successes[row]! >= facts.upThreshold[row]!) {
     comeBack(draft, row, reason ?? "successes");
   }
@@ -124,9 +126,17 @@ function goDown(draft: Draft, row: number, reason: TransitionReason): void {
   set(draft, "rampFrom", row, 0);
   set(draft, "waits", row, 0);
   set(draft, "regional", row, 0);
+  release(draft, row);
   set(draft, "successes", row, 0);
   transition(draft, row, { to: verdict.down, availability: 0, reason });
   keepWaiting(draft, row);
+}
+
+/** The next window has begun, or the operator took it out of use: it goes if that is due still. */
+function retryRemoval(draft: Draft, row: number, at: number): void {
+  const { endpoints } = draft;
+  if (endpoints.retained[row] === 0 || endpoints.verdict[row] !== verdict.up) return;
+  if (endpoints.retryAt[row]! <= at && mayRemove(draft, row)) goDown(draft, row, "failures");
 }
 
 function comeBack(draft: Draft, row: number, reason: TransitionReason): void {
@@ -212,7 +222,10 @@ export function silentAt(draft: Draft, row: number): number {
 export function nextOrderedAt(draft: Draft, row: number): number {
   const { endpoints } = draft;
   if (endpoints.frozen[row] === 1) return Number.POSITIVE_INFINITY;
-  const silent = silentAt(draft, row);
+  let silent = silentAt(draft, row);
+  if (endpoints.retained[row] === 1 && endpoints.verdict[row] === verdict.up) {
+    silent = Math.min(silent, endpoints.retryAt[row]!);
+  }
   const returning = endpoints.verdict[row] === verdict.up && endpoints.waits[row] === 0;
   const held = returning && endpoints.availability[row] === 0;
   return held ? Math.min(silent, endpoints.holdUntil[row]!) : silent;
@@ -244,7 +257,10 @@ export function settle(draft: Draft, row: number, at: number): void {
   if (endpoints.verdict[row] === verdict.up && endpoints.availability[row]! < whole) {
     settleReturn(draft, row, Math.min(at, silent));
   }
-  if (silent > at) return;
+  if (silent > at) {
+    retryRemoval(draft, row, at);
+    return;
+  }
   const kept = endpoints.verdict[row]!;
   set(draft, "kept", row, kept);
   transition(draft, row, {
@@ -397,7 +413,10 @@ function followEndpoint(
   if (endpoints.frozen[row] === 1) return;
   settle(draft, row, draft.at);
   const value = checkValue(options.check, (part) => partVerdict(draft, part));
-  if (endpoints.verdict[row] === value) return;
+  if (endpoints.verdict[row] === value) {
+    release(draft, row);
+    return;
+  }
   if (value === verdict.unknown) {
     set(draft, "kept", row, endpoints.verdict[row]!);
     const availability = endpoints.availability[row]!;
@@ -413,8 +432,8 @@ function followEndpoint(
     restore(draft, row);
     if (partVerdict(draft, row) === value) return;
   }
-  if (value === verdict.down) goDown(draft, row, reason);
-  else comeBack(draft, row, reason);
+  if (value === verdict.up) comeBack(draft, row, reason);
+  else if (mayRemove(draft, row)) goDown(draft, row, reason);
 }
 
 function partVerdict(draft: Draft, part: number): Verdict {

@@ -1,8 +1,8 @@
 /**
  * How the share of a returning endpoint grows: steps of 1/256 along Envoy's slow-start curve,
  * availability = (elapsed / ramp) ^ (1 / aggression); and, where a region ramps as one, which ramp
- * an endpoint is on. Called by health.ts and ttl.ts. An aggression of 100 hundredths is the straight
- * line, in whole numbers; other curves come from naturalPower, equal to the bit on every engine.
+ * an endpoint is on. Called by health.ts and ttl.ts. An aggression of 100 hundredths is the
+ * straight line, in whole numbers; other curves come from naturalPower, equal to the bit anywhere.
  */
 import { naturalPower } from "../lib/exponential.ts";
 import { limits } from "../limits.ts";

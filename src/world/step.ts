@@ -260,6 +260,7 @@ function finish(
     changedServices: changes.services,
     changedLatency: changes.latency,
     changedCapacity: changes.capacity,
+    alarms: draft.alarms,
     transitions: draft.transitions.sort((a, b) => a.at - b.at || a.endpoint - b.endpoint),
     overrideChanges: run.overrideChanges,
     refused: run.refused,

@@ -163,6 +163,7 @@ function changesAt(
     endpoints.frozen[row] === 1 ||
     endpoints.forced[row] !== forced.none;
   if (stands) return Number.POSITIVE_INFINITY;
+  if (endpoints.retained[row] === 1) return endpoints.retryAt[row]!;
   const availability = endpoints.availability[row]!;
   if (availability === 0) {
     return endpoints.waits[row] === 1 ? Number.POSITIVE_INFINITY : endpoints.holdUntil[row]!;

@@ -28,6 +28,8 @@ export interface EndpointColumns {
   readonly blocked: Uint8Array;
   /** 1: held until the operator resumes it, however long ago its hold ended. */
   readonly waits: Uint8Array;
+  /** 1: its counter is full, but too much was taken out of use just now: it keeps its verdict. */
+  readonly retained: Uint8Array;
   /** 0 while held after a return, then the ramp step, `limits.availabilityFull` when whole. */
   readonly availability: Uint16Array;
   /** 1: was usable the last time its service had anything usable. */
@@ -50,6 +52,8 @@ export interface EndpointColumns {
   readonly downTimes: Float64Array;
   readonly holdUntil: Float64Array;
   readonly rampFrom: Float64Array;
+  /** When a retained one may go. */
+  readonly retryAt: Float64Array;
   /** 1: it returns on its region's ramp, not on its service's. */
   readonly regional: Uint8Array;
   /** Milliseconds of the last successful probe; NaN if none. */
@@ -72,6 +76,9 @@ export interface ServiceColumns {
   readonly ttlSeconds: Uint32Array;
   /** Endpoints usable now; while it is not 0, `lastGood` marks exactly those. */
   readonly usable: Uint32Array;
+  /** Endpoints that health took out of use since `removalsFrom`, for the bound on that. */
+  readonly removals: Uint32Array;
+  readonly removalsFrom: Float64Array;
   /** How traffic is spread over capacity: a position of `allocations`. */
   readonly allocation: Uint8Array;
 }

@@ -251,6 +251,7 @@ function randomWorld(dice: Dice, policy: Policy): World {
           ? dice.between(1, 255)
           : 256;
       columns.waits[e] = columns.availability[e] === 0 && dice.chance(40) ? 1 : 0;
+      columns.retained[e] = dice.chance(4) ? 1 : 0;
       columns.quarantined[e] = dice.chance(3) ? 1 : 0;
     }
     if (dice.chance(chances.forced)) {

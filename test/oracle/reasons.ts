@@ -45,6 +45,10 @@ export function reasons(scene: Scene, said: Said): string[] {
   eachEndpoint("override.forced-down", (e) => world.endpoints.forced[e] === forced.down);
   eachEndpoint("override.drain", (e) => world.endpoints.forced[e] === forced.drain);
   eachEndpoint("override.freeze", (e) => world.endpoints.frozen[e] === 1);
+  eachEndpoint(
+    "safety.removal-held",
+    (e) => world.endpoints.retained[e] === 1 && world.endpoints.verdict[e] === 1,
+  );
   eachEndpoint("health.down", (e) => is(e, "down") && world.endpoints.blocked[e] === 0);
   if (said.by !== "refuse") {
     eachEndpoint("health.unknown-unused", (e) => is(e, "unknown") && !served.has(e));
