@@ -354,7 +354,7 @@ export interface Capacity {
   readonly pools: readonly PoolIndex[];
 }
 
-/** How much of a service health may take out of use within so long; the rest is kept and reported. */
+/** How much of a service health may take out of use within so long; the rest is kept and told. */
 export interface RemovalBound {
   /** Hundredths of a percent of its endpoints; one may always go. */
   readonly share: number;

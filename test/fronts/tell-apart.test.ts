@@ -1,4 +1,4 @@
-/** Rules that tell fronts apart: DNS and the redirect each steer by their own, and explain says so. */
+/** Rules that tell fronts apart: DNS and the redirect each steer by theirs; explain says so. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loadConfig } from "../../src/config/load.ts";
