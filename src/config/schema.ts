@@ -21,11 +21,8 @@ import { checkSchema } from "./schema-check.ts";
 import { cohortSchema } from "./schema-cohorts.ts";
 import { httpsSchema } from "./schema-https.ts";
 import { latencySchema } from "./schema-latency.ts";
-<<<<<<< /tmp/h/cur
 import { listenSchema } from "./schema-listen.ts";
-=======
 import { dependencySchema, failbackSchema, rampSchema, safetySchema } from "./schema-safety.ts";
->>>>>>> /tmp/tmp.HvfHbMPbip
 import { steerSchema } from "./schema-steer.ts";
 import {
   anyNumberOf,
