@@ -277,6 +277,36 @@ const edns: readonly HostilePacket[] = [
 ];
 
 const subnets: readonly HostilePacket[] = [
+  ...[0, 1, 7, 9, 15, 41, 512].map(
+    (length): HostilePacket => ({
+      what: `a cookie of ${length} octets`,
+      bytes: withOpt(option(10, new Uint8Array(length))),
+      expect: "FORMERR",
+    }),
+  ),
+  ...[8, 16, 24, 40].map(
+    (length): HostilePacket => ({
+      what: `a cookie of ${length} octets that is nobody's`,
+      bytes: withOpt(option(10, new Uint8Array(length).fill(1))),
+      expect: "NOERROR",
+    }),
+  ),
+  {
+    what: "two cookies, of which the first is meant",
+    bytes: withOpt(join(option(10, new Uint8Array(8)), option(10, new Uint8Array(3)))),
+    expect: "NOERROR",
+  },
+  {
+    what: "no question, but a cookie",
+    bytes: join(header([0, 0, 0, 1]), opt(option(10, new Uint8Array(8)))),
+    expect: "NOERROR",
+  },
+  {
+    what: "no question, and an OPT without a cookie",
+    bytes: join(header([0, 0, 0, 1]), opt(hex(""))),
+    expect: "FORMERR",
+  },
+  { what: "a keepalive with a time", bytes: withOpt(option(11, "0064")), expect: "NOERROR" },
   { what: "ECS of 0 octets", bytes: ecs(""), expect: "FORMERR" },
   { what: "ECS of 3 octets", bytes: ecs("0001 00"), expect: "FORMERR" },
   { what: "ECS family 0", bytes: ecs("0000 00 00"), expect: "FORMERR" },

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { setSecrets } from "../../src/fronts/dns/context.ts";
 import { decodeMessage, encodeMessage } from "../../src/wire/dns-message.ts";
 import {
   frontFor,
@@ -28,6 +29,8 @@ const front = frontFor(
     a MX 10 www
   `),
 );
+
+setSecrets(front.context, [new Uint8Array(16).fill(7)]);
 
 for (const transport of ["udp", "tcp"] as const) {
   for (const { what, bytes, expect } of hostilePackets) {
@@ -78,6 +81,11 @@ test("answer() takes spoiled queries within its steps", () => {
         options: fc.constantFrom(
           [],
           [subnetOption(1, 24, [192, 0, 2])],
+          [{ code: 10, data: new Uint8Array(24).fill(1) }],
+          [
+            { code: 10, data: new Uint8Array(8) },
+            { code: 11, data: new Uint8Array(0) },
+          ],
           [{ code: 3, data: new Uint8Array(0) }, subnetOption(2, 56, [32, 1, 13, 184, 0, 0, 0])],
         ),
       })
