@@ -30,7 +30,6 @@ import {
   canonical,
   cidr,
   cidrOrAddress,
-  duration,
   factor,
   hostName,
   jurisdiction,
