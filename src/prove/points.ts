@@ -20,6 +20,7 @@ import {
 } from "./endpoint-state.ts";
 import { goodDayWorld } from "./good-day.ts";
 import type { PoolState } from "./pool-states.ts";
+import { shakeMeasures } from "./shake.ts";
 import { isOutside, serving } from "./subject.ts";
 import type { SupportClaim } from "./support.ts";
 
@@ -47,8 +48,10 @@ export function findBadPoint(policy: Policy, input: PointsInput): BadPoint | und
   for (let point = 0; point < input.points; point++) {
     const service = input.services[below(input.services.length)];
     if (service === undefined) return undefined;
-    const classes = policy.ruleSets[policy.services[service]?.ruleSet ?? -1]?.classes.length ?? 1;
-    const at: At = { service, classIndex: below(classes), residency: input.residency(service) };
+    const classes = policy.ruleSets[policy.services[service]?.ruleSet ?? -1]?.classes ?? [];
+    const classIndex = below(Math.max(1, classes.length));
+    const at: At = { service, classIndex, residency: input.residency(service) };
+    shakeMeasures(policy, world, { service, classPlan: classes[classIndex], below });
     const changes = randomChanges(policy, { service, claim: input.claim, below });
     if (!isBad(policy, world, { at, changes, input })) continue;
     return {
