@@ -42,7 +42,10 @@ ${demand}`);
 duration: 30m
 step: 1s
 ${reports}
-demand: [{service: shop, location: DE, rps: {points: [[0s, ${before}], [299s, ${before}], [300s, ${after}]]}}]
+demand:
+  - service: shop
+    location: DE
+    rps: {points: [[0s, ${before}], [299s, ${before}], [300s, ${after}]]}
 `;
   const loaded = loadScenario({ file: "s.yaml", text }, { policy, places });
   assert.ok(loaded.ok, loaded.ok ? "" : loaded.problems.map(formatProblem).join("\n"));

@@ -160,7 +160,10 @@ demand: {shop: {DE: 1000}}
       fc.property(amounts, fc.integer({ min: 1, max: 900 }), ([a = 1, b = 1, c = 1], demand) => {
         const policy = policyOf(`regions: {a: {at: FRA}, b: {at: IAD}, c: {at: NRT}}
 services:
-  shop: {endpoints: {a: 192.0.2.1, b: 192.0.2.2, c: 192.0.2.3}, steer: [a, b, c], capacity: {a: ${a}, b: ${b}, c: ${c}}}
+  shop:
+    endpoints: {a: 192.0.2.1, b: 192.0.2.2, c: 192.0.2.3}
+    steer: [a, b, c]
+    capacity: {a: ${a}, b: ${b}, c: ${c}}
 demand: {shop: {DE: ${demand}}}
 `);
         const world = withAllocation(policy, worldOf(policy, []));
