@@ -1,6 +1,6 @@
 /**
- * `rhumb resume TARGET`: with `failback.resume: manual`, what was down and is well again may return.
- * It goes to the observer, so it works with control and store dead; it is no override and does not
+ * `rhumb resume TARGET`: with `failback.resume: manual`, what was down and is well may return. It
+ * goes to the observer, so it works with control and store dead; it is no override and does not
  * expire.
  */
 import { type CliCommand, complain, examples, out, outJson } from "./command.ts";

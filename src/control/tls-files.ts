@@ -11,9 +11,13 @@ import type { Place, Problem } from "../errors.ts";
 
 export function tlsProblems(
   { listen }: Pick<Config, "listen">,
-  { nowMs, placeOf }: { readonly nowMs: number; placeOf(path: string): Place | undefined },
+  options: {
+    readonly nowMs: number;
+    readonly placeOf: (path: string) => Place | undefined;
+  },
 ): readonly Problem[] {
   const { tls } = listen;
+  const { nowMs, placeOf } = options;
   if (tls === undefined) return [];
   const problems: Problem[] = [];
   const report = (path: string, message: string, hint: string): void => {

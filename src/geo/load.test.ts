@@ -138,7 +138,10 @@ test("loadGeography keeps the newest files of the cache and leaves others alone"
 });
 
 test("loadGeography says what is wrong with a path", async () => {
-  assert.match((await problemsOf(join(folder, "none.mmdb"))).join(), /geo\.unreadable.*it does not exist/);
+  assert.match(
+    (await problemsOf(join(folder, "none.mmdb"))).join(),
+    /geo\.unreadable.*it does not exist/,
+  );
   assert.match((await problemsOf(folder)).join(), /geo\.unreadable.*it is a folder/);
   const text = join(folder, "text.mmdb");
   await writeFile(text, "not a database");

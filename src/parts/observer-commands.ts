@@ -67,24 +67,7 @@ export function observerCommands(
       for (const override of lifted) options.onOverride("lifted", override, input.author);
       return { ok: true, value: { lifted: [...lifted], onDisk: await options.persist() } };
     },
-    resume: async (input) => {
-      const keeper = getKeeper();
-      if (keeper === undefined) return notYet;
-      const found = parseTarget(keeper.policy, input.target);
-      if (!found.ok) return refuse("not-found", `${found.message}: ${found.hint}`);
-      const { policy, world } = keeper;
-      const waiting = endpointsOfTarget(policy, found.target).filter(
-        (row) => world.endpoints.waits[row] === 1,
-      );
-      if (waiting.length === 0) {
-        return refuse("invalid", `nothing in ${found.target.text} waits to be resumed`);
-      }
-      const at = options.entropy.now();
-      keeper.apply([{ kind: "resume", at, target: found.target.text }]);
-      options.onResume(found.target.text, input.author);
-      const resumed = waiting.map((row) => endpointName(policy, row as EndpointIndex));
-      return { ok: true, value: { resumed, onDisk: await options.persist() } };
-    },
+    resume: resumeCommand(options),
     overrides: () => {
       const keeper = getKeeper();
       if (keeper === undefined) return notYet;
@@ -96,6 +79,29 @@ export function observerCommands(
       const { world } = keeper;
       return { ok: true, value: { policyDigest: world.policyDigest, world: encodeWorld(world) } };
     },
+  };
+}
+
+/** With `failback.resume: manual`: what waits in the target may return. */
+function resumeCommand(options: ObserverCommandsOptions): NonNullable<CommandHandlers["resume"]> {
+  const { getKeeper } = options;
+  return async (input) => {
+    const keeper = getKeeper();
+    if (keeper === undefined) return notYet;
+    const found = parseTarget(keeper.policy, input.target);
+    if (!found.ok) return refuse("not-found", `${found.message}: ${found.hint}`);
+    const { policy, world } = keeper;
+    const waiting = endpointsOfTarget(policy, found.target).filter(
+      (row) => world.endpoints.waits[row] === 1,
+    );
+    if (waiting.length === 0) {
+      return refuse("invalid", `nothing in ${found.target.text} waits to be resumed`);
+    }
+    const at = options.entropy.now();
+    keeper.apply([{ kind: "resume", at, target: found.target.text }]);
+    options.onResume(found.target.text, input.author);
+    const resumed = waiting.map((row) => endpointName(policy, row as EndpointIndex));
+    return { ok: true, value: { resumed, onDisk: await options.persist() } };
   };
 }
 

@@ -7,5 +7,5 @@ if (openLibc() === undefined) test("UDP workers", { skip: "no FFI on this platfo
 else {
   udpKind.workers = 2;
   await import("./server.test.ts");
-await import("./cookies.test.ts");
+  await import("./cookies.test.ts");
 }
