@@ -79,12 +79,14 @@ async function throughProxy(pieces: readonly Uint8Array[]): Promise<readonly str
     received = Buffer.concat([received, chunk]);
   });
   socket.on("error", () => undefined);
+  // It may be over before the last piece.
+  const closed = once(socket, "close");
   for (const piece of pieces) {
     socket.write(piece);
     await sleep(5);
   }
   socket.end();
-  await once(socket, "close");
+  await closed;
   const rcodes: string[] = [];
   for (let at = 0; at < received.length; at += 2 + received.readUInt16BE(at)) {
     const message = decodeMessage(received.subarray(at + 2, at + 2 + received.readUInt16BE(at)));
