@@ -245,20 +245,23 @@ export function globalChanges(before: Policy, after: Policy): readonly SettingCh
   return changes;
 }
 
-/** The serial of a zone follows from what it holds, so it changes with its names and records. */
+/**
+ * A zone has changed when anything in it has but its serial, which is chosen when the revision is
+ * applied.
+ */
 function zoneChanges(before: Policy, after: Policy): readonly SettingChange[] {
   const zones = new Map(after.names.zones.map((zone) => [zone.apex, zone]));
+  const content = (digest: string): string => `content ${digest.slice(0, 12)}`;
   const changes: SettingChange[] = [];
-  for (const { apex, serial } of before.names.zones) {
+  for (const { apex, digest } of before.names.zones) {
     const other = zones.get(apex);
     zones.delete(apex);
-    if (other?.serial === serial) continue;
-    const setting = `zone ${apex}`;
-    const now = other === undefined ? "none" : `serial ${other.serial}`;
-    changes.push({ setting, before: `serial ${serial}`, after: now });
+    if (other?.digest === digest) continue;
+    const now = other === undefined ? "none" : content(other.digest);
+    changes.push({ setting: `zone ${apex}`, before: content(digest), after: now });
   }
-  for (const { apex, serial } of zones.values()) {
-    changes.push({ setting: `zone ${apex}`, before: "none", after: `serial ${serial}` });
+  for (const { apex, digest } of zones.values()) {
+    changes.push({ setting: `zone ${apex}`, before: "none", after: content(digest) });
   }
   return changes;
 }
