@@ -62,10 +62,12 @@ test("demo shows every region up, and commands that work when pasted", async () 
     assert.match(screen, new RegExp(`${region} .*127\\.10\\.\\d\\.1 up +127\\.10\\.\\d\\.2 up`));
   }
   const commands = screen.split("\n").filter((line) => /^ {2}(dig|curl) /.test(line));
-  assert.equal(commands.length, 5);
+  assert.equal(commands.length, 6);
   for (const command of commands) {
     const output = execFileSync("sh", ["-c", command], { encoding: "utf8" });
-    assert.match(output, command.includes("curl") ? /location: http:\/\/ap\./i : /^127\.10\./);
+    if (command.includes("curl")) assert.match(output, /location: http:\/\/ap\./i);
+    else if (command.includes("_why")) assert.match(output, /^"share 100\.00% ap/m);
+    else assert.match(output, /^127\.10\./);
   }
   assert.deepEqual(await regionsFor(german), ["eu"]);
   assert.deepEqual(await regionsFor(japanese), ["ap"]);
