@@ -2,6 +2,8 @@
  * The way to a running server: one command over the local socket of the part that answers it. Says
  * what to do when nobody listens.
  */
+import { resolve } from "node:path";
+
 import { request } from "../link/client.ts";
 import type { CommandInput, CommandName, CommandReply } from "../link/messages.ts";
 import { type PartName, partSocket } from "../link/paths.ts";
@@ -28,7 +30,7 @@ export async function ask<Name extends CommandName>(
     finish(exitCodes.refused);
   } else if (result.reason === "absent") {
     complain(
-      `rhumb: no server with the state directory ${where.stateDir} (${where.part} does not ` +
+      `rhumb: no server with the state directory ${resolve(where.stateDir)} (${where.part} does not ` +
         "answer); start one with `rhumb serve`, or name its directory with --state",
     );
     finish(exitCodes.unreachable);
