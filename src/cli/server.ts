@@ -29,9 +29,10 @@ export async function ask<Name extends CommandName>(
     complainProblems(result.refusal.problems ?? []);
     finish(exitCodes.refused);
   } else if (result.reason === "absent") {
+    const folder = resolve(where.stateDir);
     complain(
-      `rhumb: no server with the state directory ${resolve(where.stateDir)} (${where.part} does not ` +
-        "answer); start one with `rhumb serve`, or name its directory with --state",
+      `rhumb: no server with the state directory ${folder} (${where.part} does not answer); ` +
+        "start one with `rhumb serve`, or name its directory with --state",
     );
     finish(exitCodes.unreachable);
   } else {
