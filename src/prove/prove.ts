@@ -138,7 +138,7 @@ class Prover {
     if (claim.kind === "capacity") return this.#capacityVerdict(claim);
     const violated: Member[] = [];
     const outcomes = new Map<string, Found["outcome"]>();
-    let undecided = 0;
+    const open: ServiceIndex[] = [];
     const needy = new Set<ServiceIndex>();
     for (const member of this.#members()) {
       const limited = isLimited(this.#policy, { index: member.service });
@@ -150,7 +150,7 @@ class Prover {
         needy.add(member.service);
       }
       if (outcome === "violated") violated.push(member);
-      if (outcome === "undecided") undecided++;
+      if (outcome === "undecided") open.push(member.service);
     }
     const smallest = this.#smallest(violated);
     if (smallest !== undefined) {
@@ -162,15 +162,27 @@ class Prover {
       const detail = "decide() does what its parts do not: a fault of Rhumb, please report it";
       return this.#made("violated", detail, bad);
     }
-    if (undecided === 0) return this.#made("proved", this.#detail());
+    if (open.length === 0) return this.#made("proved", this.#detail());
     const [first] = needy;
     const blocked = first === undefined ? "" : this.#policy.services[first]?.name;
     const why = blocked
       ? `${blocked} depends on a service anywhere, which the regions that are up may not have`
       : this.#decisions >= this.#decisionsMax
         ? `${this.#decisions} decisions were not enough`
-        : "the bounds on returning pools are too wide";
+        : this.#looseBounds(open);
     return this.#made("undecided", joined(why, this.#detail()));
+  }
+
+  /** Why whole decisions, all looked at, did not tell. */
+  #looseBounds(open: readonly ServiceIndex[]): string {
+    if (this.#claim().kind !== "share") {
+      return open.some((index) => this.#policy.services[index]?.health?.panic !== undefined)
+        ? "panic depends on how many endpoints live, and not every number was looked at"
+        : "a pool has more states than can be looked at";
+    }
+    return open.some((index) => this.#policy.services[index]?.health !== undefined)
+      ? "the bounds on shares with spill, locality or panic are too wide"
+      : "the bounds on returning pools are too wide";
   }
 
   /**
