@@ -8,6 +8,7 @@ import { type AssumptionName, assume, assumptionNames } from "../prove/assume.ts
 import { goodDayWorld } from "../prove/good-day.ts";
 import { withAllocation } from "../steer/allocate.ts";
 import { explain, formatExplanation } from "../steer/explain.ts";
+import { withBlocked } from "../world/dependencies.ts";
 import type { World } from "../world/world.ts";
 import {
   type CliCommand,
@@ -20,7 +21,7 @@ import {
   outJson,
 } from "./command.ts";
 import { policyOf } from "./load-policy.ts";
-import { collect, configOption, jsonOption } from "./options.ts";
+import { collect, configOption, jsonOption, parseClient } from "./options.ts";
 import { runningServer } from "./running.ts";
 
 const fronts = ["dns", "redirect"] as const;
@@ -64,7 +65,11 @@ export const command: CliCommand = {
           "service or one of the names it answers to. With --state, of a running server and what " +
           "it believes now; else of the configuration alone, with every endpoint up.",
       )
-      .option("--client <address[/length]>", "the client's address or prefix; none: unknown", "")
+      .addOption(
+        new Option("--client <address[/length]>", "the client's address or prefix; none: unknown")
+          .argParser(parseClient)
+          .default("", "unknown"),
+      )
       .addOption(
         new Option("--front <front>", "the front that is asked").choices(fronts).default("dns"),
       )
@@ -92,8 +97,9 @@ async function run(name: string, options: Options): Promise<void> {
       if (!made.ok) return fail(made.message, made.hint);
     }
   }
-  // What is assumed to be down carries nothing: the rest is spread anew, as the observer would.
-  const allocated = withAllocation(policy, world);
+  // What is assumed to be down carries nothing: who needs it is blocked, and the rest is spread
+  // anew, as the observer would.
+  const allocated = withAllocation(policy, withBlocked(policy, world));
   const { client, front } = options;
   const result = explain(policy, allocated, { service: name, client, front });
   if (!result.ok) return fail(result.message, result.hint);

@@ -1,6 +1,7 @@
 /** Options that several commands share, and the parsing of their values. */
 import { userInfo } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
+import { parsePrefix } from "../lib/ip.ts";
 import { limits } from "../limits.ts";
 
 export const defaultStateDir = ".rhumb";
@@ -34,6 +35,14 @@ export function parseFor(text: string): number {
     );
   }
   return ms;
+}
+
+/** For an option that is an address or a prefix; checked here, because no server need be asked. */
+export function parseClient(text: string): string {
+  if (text !== "" && parsePrefix(text) === undefined) {
+    throw new InvalidArgumentError("write for example 192.0.2.1 or 2001:db8::/56");
+  }
+  return text;
 }
 
 /** Said beside an override's answer when the observer could not write it down. */

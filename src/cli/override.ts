@@ -38,7 +38,7 @@ export function overrideCommand(name: string): CliCommand {
             "endpoint:SERVICE/POOL/ENDPOINT; the kind may be left out where the name says enough. " +
             "The most specific override of a target wins, then the newest.",
         )
-        .requiredOption("--reason <text>", "why, for the record and for whoever asks")
+        .requiredOption("--reason <text>", "why, for the record and for whoever asks (required)")
         .addOption(
           new Option("--for <time>", "how long, at most 24h")
             .argParser(parseFor)

@@ -52,7 +52,7 @@ export function checkDraft(draft: Draft): void {
       code: "config.missing",
       severity: "warning",
       message: `the zone ${formatName(zone.apex)} names no name server`,
-      hint: "write under `ns` the names that the parent zone delegates to",
+      hint: `write those that the parent zone delegates to: \`zones: {${formatName(zone.apex).replace(/\.$/, "")}: {ns: [...]}}\``,
     });
   }
 }

@@ -12,8 +12,6 @@ import {
   worldOf,
 } from "../../test/support/steer-fixture.ts";
 import type { Policy } from "../policy/policy.ts";
-import { forced, verdict } from "../world/world.ts";
-import { assumeDown, assumeDrained, unknownRegions } from "./assume.ts";
 import { decide } from "./decide.ts";
 import { type Explanation, explain, formatExplanation } from "./explain.ts";
 import { clientKey } from "./key.ts";
@@ -105,33 +103,4 @@ describe("explain()", () => {
     const text = formatExplanation(explained("shop", "192.0.2.1", state));
     for (const { sentence } of reasons) assert.ok(text.includes(sentence));
   });
-});
-
-describe("assumeDown()", () => {
-  test("puts the monitored endpoints of the regions down, and touches nothing else", () => {
-    const state = worldOf(policy, ["forced"]);
-    const before = state.endpoints.verdict.slice();
-    const after = assumeDown(state, policy, ["r00", "r02"]);
-    // Service by service: r00 has endpoints 0, 1 and 4; r02 has 3, without a monitor.
-    const { up, down, disabled } = verdict;
-    assert.deepEqual([...after.endpoints.verdict], [down, down, up, disabled, down]);
-    assert.equal(after.endpoints.forced[0], forced.up);
-    assert.deepEqual(state.endpoints.verdict, before);
-    assert.equal(after.policyDigest, state.policyDigest);
-  });
-
-  test("keeps last-good as it was when nothing is left, and moves it when something is", () => {
-    const state = worldOf(policy, ["up+good", "up+good", "up+good", "up+good", "up+good"]);
-    const after = assumeDown(state, policy, ["r00"]);
-    assert.deepEqual([...after.endpoints.lastGood], [0, 0, 1, 1, 1]);
-  });
-});
-
-test("assumeDrained() drains every endpoint of the regions", () => {
-  const after = assumeDrained(world, policy, ["r02"]);
-  assert.deepEqual([...after.endpoints.forced], [0, 0, 0, forced.drain, 0]);
-});
-
-test("unknownRegions() names those the policy does not have", () => {
-  assert.deepEqual(unknownRegions(policy, ["r00", "mars"]), ["mars"]);
 });

@@ -22,6 +22,8 @@ export interface SlotArena extends ArenaView {
   readonly wide: boolean;
   readonly chunks: Slots[];
   readonly keys: string[];
+  /** Of a record whose shares are the base: what `owners` knows it by; else "". */
+  readonly whole: string[];
   readonly users: number[];
   readonly free: number[];
   readonly byKey: Map<string, number>;
@@ -38,6 +40,7 @@ export function createArena(wide: boolean): SlotArena {
     wide,
     chunks: [],
     keys: [],
+    whole: [],
     users: [],
     free,
     byKey: new Map(),
@@ -56,18 +59,14 @@ export function useRecord(arena: SlotArena, fill: SlotFill): number {
     return found;
   }
   const record = arena.free.pop() ?? newRecord(arena);
-  const owners = isWhole(key) ? arena.owners.get(members) : ownersOf(arena, fill, members);
+  const isWhole = fill.shares.every((share, i) => share === fill.base[i]);
+  const owners = isWhole ? arena.owners.get(members) : ownersOf(arena, fill, members);
   fillSlots(fill, recordSlots(arena, record), owners);
   arena.keys[record] = key;
+  arena.whole[record] = isWhole ? members : "";
   arena.users[record] = 1;
   arena.byKey.set(key, record);
   return record;
-}
-
-/** Whether the shares of a record are its base. */
-function isWhole(key: string): boolean {
-  const [, base, shares] = key.split("|");
-  return base === shares;
 }
 
 function ownersOf(arena: SlotArena, fill: SlotFill, members: string): Slots {
@@ -92,11 +91,9 @@ export function releaseRecord(arena: SlotArena, record: number): void {
   assert(users >= 0, "a record is released as often as it is used");
   arena.users[record] = users;
   if (users > 0) return;
-  const key = arena.keys[record] ?? "";
-  if (isWhole(key)) {
-    remember(arena, key.slice(0, key.lastIndexOf("|")), recordSlots(arena, record).slice());
-  }
-  arena.byKey.delete(key);
+  const members = arena.whole[record] ?? "";
+  if (members !== "") remember(arena, members, recordSlots(arena, record).slice());
+  arena.byKey.delete(arena.keys[record] ?? "");
   arena.keys[record] = "";
   arena.unused.push(record);
 }

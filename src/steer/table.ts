@@ -190,20 +190,27 @@ function remeasured(table: Table, policy: Policy, world: World): readonly Servic
 }
 
 function reallocated({ measures }: Table, policy: Policy, world: World): readonly ServiceIndex[] {
+  // Where nothing has a capacity the columns say nothing, however many services there are.
+  if (policy.capacity === undefined) return [];
   const { keep } = world.capacity;
   const { allocation } = world.services;
-  const same =
-    keep.every((each, i) => each === measures.keep[i]) &&
-    allocation.every((each, i) => each === measures.allocation[i]);
-  if (same) return [];
+  if (isEqual(keep, measures.keep) && isEqual(allocation, measures.allocation)) return [];
   measures.keep = keep.slice();
   measures.allocation = allocation.slice();
-  return policy.capacity?.services.map(({ service }) => service) ?? [];
+  return policy.capacity.services.map(({ service }) => service);
+}
+
+/** A plain loop: it runs at each change of World, over a cell a service or more. */
+function isEqual(one: ArrayLike<number>, other: ArrayLike<number>): boolean {
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
 }
 
 function reordered({ measures }: Table, policy: Policy, world: World): readonly ServiceIndex[] {
+  if (!measures.measuredRuleSets.includes(true)) return [];
   const { rank } = world.latency;
-  if (rank.every((each, row) => each === measures.ranks[row])) return [];
+  if (isEqual(rank, measures.ranks)) return [];
   measures.ranks = rank.slice();
   measures.ranksVersion++;
   return policy.services.flatMap(({ ruleSet }, index) =>

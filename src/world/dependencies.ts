@@ -5,9 +5,10 @@
  * health.ts, step.ts and override.ts at the moment anything changes, so that nothing hangs on how
  * events were cut into batches. Dependencies have no cycle: config/ refuses one.
  */
-import type { Draft } from "./draft.ts";
+import type { Policy } from "../policy/policy.ts";
+import { Draft } from "./draft.ts";
 import { noteUsable, recountUsable } from "./usable.ts";
-import { activity, forced, verdict } from "./world.ts";
+import { activity, forced, verdict, type World } from "./world.ts";
 
 /** The condition of an endpoint may have changed: of itself, and of who depends on its service. */
 export function noteCondition(draft: Draft, row: number): void {
@@ -33,6 +34,13 @@ export function blockAll(draft: Draft): void {
     if (dependencies.length > 0) blockPools(draft, service);
   };
   for (let service = 0; service < draft.policy.services.length; service++) visit(service);
+}
+
+/** For Worlds that are assumed: what may serve follows from the other columns. */
+export function withBlocked(policy: Policy, world: World): World {
+  const draft = new Draft(policy, world);
+  blockAll(draft);
+  return draft.world({ nextAt: world.nextAt, published: false });
 }
 
 /** True when anything changed. */

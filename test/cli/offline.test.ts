@@ -155,7 +155,6 @@ test("explain tells where a client goes, and what if", async () => {
   JSON.parse((await rhumb([...german, "--json"])).out);
   for (const args of [
     ["explain", "nope", "-c", good],
-    ["explain", "shop", "-c", good, "--client", "1.2.3"],
     ["explain", "shop", "-c", good, "--down", "nowhere"],
     ["explain", "shop", "-c", bad],
   ]) {
@@ -165,7 +164,30 @@ test("explain tells where a client goes, and what if", async () => {
   }
 });
 
+test("explain --down takes out who needs what is down", async () => {
+  const path = join(folder, "needs.yaml");
+  writeFileSync(
+    path,
+    `version: 1
+zones: {example.com: {ns: [ns1.example.net]}}
+regions: {fra: {at: FRA}, iad: {at: IAD}}
+services:
+  login: {endpoints: {fra: 192.0.2.1, iad: 192.0.2.2}, check: {http: /}, steer: [fra, iad]}
+  shop:
+    endpoints: {fra: 192.0.2.3, iad: 192.0.2.4}
+    check: {http: /}
+    steer: [fra, iad]
+    dependencies: [login]
+`,
+  );
+  const { code, out } = await rhumb(["explain", "shop", "-c", path, "--down", "login/fra"]);
+  assert.equal(code, 0);
+  assert.match(out, /100\.00 % iad/);
+  assert.match(out, /dependency\.down/);
+});
+
 const mistyped: readonly (readonly [readonly string[], RegExp])[] = [
+  [["explain", "shop", "--client", "1.2.3"], /192\.0\.2\.1 or 2001:db8::\/56/],
   [[], /Usage: rhumb/],
   [["chekc"], /Did you mean check/],
   [["check", "--efective"], /Did you mean --effective/],

@@ -216,6 +216,26 @@ test("server shows a renewed certificate to who connects next", { skip: noOpenss
   identity.set({ certificate: origin.cert, key: origin.key });
 });
 
+test("server.stop() says goodbye to a connection of HTTP/2, and keeps none", {
+  skip: noOpenssl,
+}, async () => {
+  const entropy = systemEntropy();
+  const other = createDnsServer({
+    snapshot,
+    identity: { version: "Rhumb test", node: "node-1" },
+    registry: createRegistry(),
+    entropy,
+    tls: identity,
+  });
+  assert.deepEqual(await other.listen(["https://127.0.0.1:0"]), []);
+  const port = other.listening()[0]?.replace(/^.*:/, "");
+  const session = connectHttp2(`https://127.0.0.1:${port}`, { ca: certificates.ca });
+  session.on("error", () => undefined);
+  await once(session, "remoteSettings");
+  const goodbye = once(session, "goaway");
+  await Promise.all([other.stop(), goodbye]);
+});
+
 test("server lives through what is no TLS and no HTTP", { skip: noOpenssl }, async () => {
   for (const port of [tlsPort, httpsPort]) {
     for (const bytes of [

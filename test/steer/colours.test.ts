@@ -6,9 +6,9 @@ import { formatProblem } from "../../src/errors.ts";
 import { limits } from "../../src/limits.ts";
 import { compile } from "../../src/policy/compile.ts";
 import type { ClassIndex, ServiceIndex } from "../../src/policy/policy.ts";
-import { assumeDown } from "../../src/steer/assume.ts";
 import { createPicked, pick } from "../../src/steer/pick.ts";
 import { buildTable } from "../../src/steer/table.ts";
+import { assumeDown } from "../support/assumed-world.ts";
 import { smallWorld } from "../support/geography-fixture.ts";
 import { worldOf } from "../support/steer-fixture.ts";
 

@@ -15,9 +15,9 @@ import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/errors.ts";
 import { compile } from "../../src/policy/compile.ts";
 import type { Policy } from "../../src/policy/policy.ts";
-import { assumeDown, assumeDrained } from "../../src/steer/assume.ts";
 import { explain, formatExplanation } from "../../src/steer/explain.ts";
 import type { World } from "../../src/world/world.ts";
+import { assumeDown, assumeDrained } from "../support/assumed-world.ts";
 import { smallWorld } from "../support/geography-fixture.ts";
 import { setEndpoint, worldOf } from "../support/steer-fixture.ts";
 

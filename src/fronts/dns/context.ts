@@ -4,6 +4,7 @@
  */
 import { assert } from "../../errors.ts";
 import type { Entropy } from "../../lib/entropy.ts";
+import { type Networks, readNetworks } from "../../lib/networks.ts";
 import { createNameQuery, type NameQuery } from "../../policy/name-lookup.ts";
 import type { NameTable } from "../../policy/name-table.ts";
 import type { Policy, Service, ServiceIndex } from "../../policy/policy.ts";
@@ -24,7 +25,6 @@ import { type AnswerEndpoint, createEndpointTable, type EndpointTable } from "./
 import { createExchange, type Exchange, transports } from "./exchange.ts";
 import type { ExtendedError } from "./extended-errors.ts";
 import type { Identity } from "./identity.ts";
-import { type Networks, readNetworks } from "./networks.ts";
 import { createQuery, type Query } from "./query.ts";
 import {
   createFlowCells,

@@ -8,6 +8,7 @@ import {
   createSecureServer,
   type Http2SecureServer,
   type IncomingHttpHeaders,
+  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Socket } from "node:net";
@@ -18,7 +19,7 @@ import { answer } from "./answer.ts";
 import { type AnswerContext, setClock } from "./context.ts";
 import { createExchange, transports } from "./exchange.ts";
 import type { ListenAddress } from "./listen-address.ts";
-import { listenTcp, peerOf, type TcpClients, type TcpListener } from "./tcp.ts";
+import { listenStream, peerOf, type TcpClients, type TcpListener } from "./tcp.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
 
 const queryPath = "/dns-query";
@@ -42,7 +43,12 @@ export async function openHttps(
 ): Promise<TcpListener | { readonly code: string }> {
   const { clients, identity } = options;
   const sockets = new Set<Socket>();
+  const sessions = new Set<ServerHttp2Session>();
   const server = createServer(options);
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.on("close", () => sessions.delete(session));
+  });
   server.on("connection", (socket: Socket) => {
     // Without a certificate there is nothing to say.
     if (identity.pair === undefined || !clients.admit(socket)) {
@@ -55,23 +61,14 @@ export async function openHttps(
   const unfollow = identity.follow(({ certificate: cert, key }) =>
     server.setSecureContext({ cert, key, minVersion: "TLSv1.2" }),
   );
-  const port = await listenTcp(server, at);
-  if (typeof port === "string") {
+  const opened = await listenStream(server, at, async (graceMs) => {
     unfollow();
-    return { code: port };
-  }
-  return {
-    port,
-    async close(graceMs) {
-      unfollow();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      const timer = options.entropy.after(graceMs, () => {
-        for (const socket of sockets) socket.destroy();
-      });
-      await closed;
-      timer.cancel();
-    },
-  };
+    // Says so (GOAWAY), and ends with the last request that has come.
+    for (const session of sessions) session.close();
+    await clients.end(sockets, graceMs);
+  });
+  if ("code" in opened) unfollow();
+  return opened;
 }
 
 function createServer(options: HttpsOptions): Http2SecureServer {

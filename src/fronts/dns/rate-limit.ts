@@ -11,9 +11,9 @@
  * Threads share the table without locks; a lost count lets one response more out.
  */
 import { assert } from "../../errors.ts";
+import { isInNetworks, type Networks, readNetworks } from "../../lib/networks.ts";
 import { limits } from "../../limits.ts";
 import { beatRound } from "./beat-clock.ts";
-import { isInNetworks, type Networks, readNetworks } from "./networks.ts";
 
 /** As the policy holds them. */
 export interface RateLimitSettings {

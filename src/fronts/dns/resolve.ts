@@ -20,8 +20,8 @@ import type { AnswerContext } from "./context.ts";
 import { type Outcome, outcomes } from "./counters.ts";
 import { extendedErrors } from "./extended-errors.ts";
 import { flowKinds } from "./rate-limit.ts";
-import { endRecord, undo, writeBytes, writeName, writeRecordHead, writeRrset } from "./response.ts";
-import { answerSteered, follow, noSteeredData } from "./steered.ts";
+import { endRecord, undo, writeBytes, writeRecordHead, writeRrset } from "./response.ts";
+import { answerMadeCname, answerSteered, follow, noSteeredData } from "./steered.ts";
 
 const { dnsAdditionalNamesMax, dnsCnameHopsMax, dnsNameBytesMax } = limits;
 
@@ -151,20 +151,7 @@ function answerDname(context: AnswerContext, node: number): number {
   if (prefix + length > dnsNameBytesMax) return rcodes.yxDomain;
   for (let i = 0; i < prefix; i++) synthesized[i] = query.name.bytes[i]!;
   for (let i = 0; i < length; i++) synthesized[prefix + i] = bytes[from + 2 + i]!;
-  const start = response.at;
-  const lengthAt = writeRecordHead(response, types.cname, ttlSeconds);
-  const targetAt = response.at;
-  writeName(response, synthesized, 0);
-  if (!endRecord(response, lengthAt)) {
-    undo(response, start);
-    response.truncated = true;
-    return rcodes.noError;
-  }
-  response.answers++;
-  if (query.qtype === types.cname || query.qtype === types.any) return rcodes.noError;
-  loadName(query.name, synthesized, 0);
-  owner.at = targetAt;
-  return follow;
+  return answerMadeCname(context, synthesized, ttlSeconds);
 }
 
 /** RFC 4035 section 3.1.4.1: DS belongs to the parent, which may be a zone of ours. */

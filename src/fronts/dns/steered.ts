@@ -188,8 +188,18 @@ export function draw(state: Uint32Array): number {
 }
 
 function answerCname(context: AnswerContext, endpoint: EndpointIndex, ttlSeconds: number): number {
-  const { response, query } = context;
-  const target = context.endpoints.cnames.get(endpoint)!;
+  return answerMadeCname(context, context.endpoints.cnames.get(endpoint)!, ttlSeconds);
+}
+
+/**
+ * A CNAME that stands in no zone, to the wire name `target`: `follow`, unless it is what was asked
+ * for, or does not fit.
+ */
+export function answerMadeCname(
+  { response, query }: AnswerContext,
+  target: Uint8Array,
+  ttlSeconds: number,
+): number {
   const start = response.at;
   const lengthAt = writeRecordHead(response, types.cname, ttlSeconds);
   const targetAt = response.at;

@@ -5,6 +5,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Entropy, Timer } from "../../lib/entropy.ts";
 import { type Address, parseAddress } from "../../lib/ip.ts";
+import { isInNetworks } from "../../lib/networks.ts";
 import { connectionsWithin, openFilesMax } from "../../lib/open-files.ts";
 import { limits } from "../../limits.ts";
 import { readProxyHeader } from "../../wire/proxy-header.ts";
@@ -12,7 +13,6 @@ import { type AnswerContext, setClock } from "./context.ts";
 import { tcpClosings } from "./counters.ts";
 import { createExchange, type Exchange, transports } from "./exchange.ts";
 import type { ListenAddress } from "./listen-address.ts";
-import { isInNetworks } from "./networks.ts";
 import { TcpConnection } from "./tcp-connection.ts";
 import { TcpTurns } from "./tcp-turns.ts";
 
@@ -201,20 +201,29 @@ export async function openTcp(
     socket.on("close", () => sockets.delete(socket));
     clients.accept(socket, transports.tcp);
   });
+  return await listenStream(server, at, (graceMs) => clients.end(sockets, graceMs));
+}
+
+/** Listens; `end` ends the clients that are left when the listener is closed. */
+export async function listenStream(
+  server: Server,
+  at: ListenAddress,
+  end: (graceMs: number) => Promise<void>,
+): Promise<TcpListener | { readonly code: string }> {
   const port = await listenTcp(server, at);
   if (typeof port === "string") return { code: port };
   return {
     port,
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await clients.end(sockets, graceMs);
+      await end(graceMs);
       await closed;
     },
   };
 }
 
 /** The port, or the system's error code. */
-export async function listenTcp(server: Server, at: ListenAddress): Promise<number | string> {
+async function listenTcp(server: Server, at: ListenAddress): Promise<number | string> {
   try {
     await listen(server, at);
   } catch (error) {

@@ -6,7 +6,7 @@ import { createServer, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { transports } from "./exchange.ts";
 import type { ListenAddress } from "./listen-address.ts";
-import { listenTcp, type TcpClients, type TcpListener } from "./tcp.ts";
+import { listenStream, type TcpClients, type TcpListener } from "./tcp.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
 
 /** The system's error code when the address cannot be had. */
@@ -30,14 +30,5 @@ export async function openTls(
     socket.on("close", () => sockets.delete(socket));
     clients.accept(socket, transports.tls);
   });
-  const port = await listenTcp(server, at);
-  if (typeof port === "string") return { code: port };
-  return {
-    port,
-    async close(graceMs) {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await clients.end(sockets, graceMs);
-      await closed;
-    },
-  };
+  return await listenStream(server, at, (graceMs) => clients.end(sockets, graceMs));
 }

@@ -4,6 +4,8 @@
  * who has his address is told, and over TCP, so that the thread that holds the whole policy does
  * it: this is the one answer that allocates and takes milliseconds.
  */
+
+import { isInNetworks } from "../../lib/networks.ts";
 import { findEncloser, loadName } from "../../policy/name-lookup.ts";
 import type { ServiceIndex } from "../../policy/policy.ts";
 import { rcodes, types } from "../../wire/dns-constants.ts";
@@ -11,7 +13,6 @@ import type { AnswerContext, Explainer } from "./context.ts";
 import { outcomes } from "./counters.ts";
 import { transports } from "./exchange.ts";
 import { extendedErrors } from "./extended-errors.ts";
-import { isInNetworks } from "./networks.ts";
 import { endRecord, undo, writeBytes, writeRecordHead } from "./response.ts";
 
 /** What answer.ts is to do when this is returned: the question is one like any other. */

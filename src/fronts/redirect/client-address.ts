@@ -3,25 +3,9 @@
  * address of X-Forwarded-For that is not such a proxy. What stands further left can be written by
  * anybody and is not read. Anything malformed on the way, and the peer's address is used.
  */
-
-import { assert } from "../../errors.ts";
-import { type Address, maskPrefix, parseAddress, parsePrefix } from "../../lib/ip.ts";
+import { type Address, parseAddress } from "../../lib/ip.ts";
+import { isInNetworks, type Networks } from "../../lib/networks.ts";
 import { limits } from "../../limits.ts";
-
-export interface TrustedPrefix {
-  readonly family: 4 | 6;
-  readonly words: Uint32Array;
-  readonly length: number;
-}
-
-/** The configuration has been checked; anything else is a bug of ours. */
-export function readTrusted(prefixes: readonly string[]): readonly TrustedPrefix[] {
-  return prefixes.map((text) => {
-    const prefix = parsePrefix(text);
-    assert(prefix !== undefined, `trusted proxy ${text}`);
-    return prefix;
-  });
-}
 
 /** An IPv4 address that a dual-stack socket shows as `::ffff:a.b.c.d`. Others inside IPv6 stay. */
 function unmapped(address: Address): Address {
@@ -31,12 +15,8 @@ function unmapped(address: Address): Address {
   return { family: 4, words: Uint32Array.of(words[3]!, 0, 0, 0), bytes: bytes.slice(12) };
 }
 
-export function isTrusted(trusted: readonly TrustedPrefix[], address: Address): boolean {
-  return trusted.some((prefix) => {
-    if (prefix.family !== address.family) return false;
-    const masked = maskPrefix(address.words, prefix.length);
-    return masked.every((word, i) => word === prefix.words[i]);
-  });
+export function isTrusted(trusted: Networks, { family, words }: Address): boolean {
+  return isInNetworks(trusted, family, words);
 }
 
 /** The other end of a socket, as node:net writes it. */
@@ -52,7 +32,7 @@ export interface ClientAddress {
 }
 
 export function clientAddress(
-  trusted: readonly TrustedPrefix[],
+  trusted: Networks,
   request: {
     readonly peer: string;
     /** All lines of the header in their order, joined by commas. */

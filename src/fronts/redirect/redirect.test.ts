@@ -4,8 +4,9 @@ import fc from "fast-check";
 import { zonesFrom } from "../../../test/support/dns-front.ts";
 import { redirectPolicy, snapshotOf } from "../../../test/support/redirect-fixture.ts";
 import type { EndpointSketch } from "../../../test/support/steer-fixture.ts";
+import { readNetworks } from "../../lib/networks.ts";
 import { findHost, indexHosts, parseAuthority } from "./authority.ts";
-import { clientAddress, readTrusted } from "./client-address.ts";
+import { clientAddress } from "./client-address.ts";
 import {
   createRedirectContext,
   type RequestFacts,
@@ -248,7 +249,7 @@ test("redirect() never lets a request write a header or choose the authority", (
 });
 
 test("clientAddress() believes X-Forwarded-For of trusted proxies, from the right", () => {
-  const trusted = readTrusted(["10.0.0.0/8", "2001:db8:f::/48", "127.0.0.1"]);
+  const trusted = readNetworks(["10.0.0.0/8", "2001:db8:f::/48", "127.0.0.1"]);
   const cases: readonly (readonly [string, string | undefined, string, boolean])[] = [
     ["192.0.2.1", "198.51.100.1", "192.0.2.1", false],
     ["10.0.0.1", "198.51.100.1", "198.51.100.1", true],
@@ -278,7 +279,10 @@ test("clientAddress() believes X-Forwarded-For of trusted proxies, from the righ
   ];
   for (const [peer, forwardedFor, expected, forwarded] of cases) {
     const found = clientAddress(trusted, { peer, forwardedFor });
-    const wanted = clientAddress([], { peer: expected, forwardedFor: undefined }).address;
+    const wanted = clientAddress(readNetworks([]), {
+      peer: expected,
+      forwardedFor: undefined,
+    }).address;
     assert.deepEqual(found.address, wanted, `${peer} ${forwardedFor}`);
     assert.equal(found.forwarded, forwarded);
   }

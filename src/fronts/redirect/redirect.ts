@@ -14,6 +14,7 @@
  * | else | 307 |
  */
 import type { Address } from "../../lib/ip.ts";
+import { type Networks, readNetworks } from "../../lib/networks.ts";
 import { limits } from "../../limits.ts";
 import type {
   ClassIndex,
@@ -45,7 +46,7 @@ import {
   indexHosts,
   parseAuthority,
 } from "./authority.ts";
-import { clientAddress, readTrusted, type TrustedPrefix } from "./client-address.ts";
+import { clientAddress } from "./client-address.ts";
 import { expandTemplate, type Origin } from "./template.ts";
 
 export interface Snapshot {
@@ -89,7 +90,7 @@ export interface ResponseFacts {
 export interface RedirectContext {
   snapshot: Snapshot;
   hosts: HostIndex;
-  trusted: readonly TrustedPrefix[];
+  trusted: Networks;
   readonly client: Client;
   readonly classified: Classified;
   readonly picked: Picked;
@@ -104,7 +105,7 @@ export function createRedirectContext(snapshot: Snapshot): RedirectContext {
   return {
     snapshot,
     hosts: indexHosts(services),
-    trusted: readTrusted(trustedProxies),
+    trusted: readNetworks(trustedProxies),
     client: createClient(),
     classified: createClassified(),
     picked: createPicked(),
@@ -115,7 +116,7 @@ export function createRedirectContext(snapshot: Snapshot): RedirectContext {
 export function setSnapshot(context: RedirectContext, snapshot: Snapshot): void {
   if (snapshot.policy !== context.snapshot.policy) {
     context.hosts = indexHosts(snapshot.policy.services);
-    context.trusted = readTrusted(snapshot.policy.trustedProxies);
+    context.trusted = readNetworks(snapshot.policy.trustedProxies);
   }
   context.snapshot = snapshot;
   context.decisions.clear();

@@ -1,16 +1,11 @@
 /**
- * Worlds that are not: a region's endpoints down, or drained, for `explain --down` and for whoever
- * asks what would be. Everything else stays as it is; the World given is not touched.
+ * Worlds that are not: regions' endpoints down, or drained. Everything else stays as it is; the
+ * World given is not touched. No product code imports this file.
  */
-import type { EndpointIndex, Policy } from "../policy/policy.ts";
-import { Draft } from "../world/draft.ts";
-import { recountUsable } from "../world/usable.ts";
-import { forced, verdict, type World } from "../world/world.ts";
-
-/** Names of regions that the policy does not have. */
-export function unknownRegions(policy: Policy, regionNames: readonly string[]): readonly string[] {
-  return regionNames.filter((name) => !policy.regions.some((region) => region.name === name));
-}
+import type { EndpointIndex, Policy } from "../../src/policy/policy.ts";
+import { Draft } from "../../src/world/draft.ts";
+import { recountUsable } from "../../src/world/usable.ts";
+import { forced, verdict, type World } from "../../src/world/world.ts";
 
 /**
  * Every monitored endpoint of the regions is down. One without a monitor stays up, as it would be

@@ -1,9 +1,9 @@
 /**
  * Lists of networks that decide who may do what: read once from a policy's prefixes, asked without
- * allocation. Called by rate-limit.ts and why.ts.
+ * allocation. Used by every front.
  */
-import { assert } from "../../errors.ts";
-import { parsePrefix } from "../../lib/ip.ts";
+import { assert } from "../errors.ts";
+import { parsePrefix } from "./ip.ts";
 
 /** Five words a network: length and family, then the address. */
 export type Networks = Int32Array;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { formatPrefix, maskPrefix, parseAddress } from "../../lib/ip.ts";
+import { formatPrefix, maskPrefix, parseAddress } from "./ip.ts";
 import { isInNetworks, readNetworks } from "./networks.ts";
 
 const isIn = (networks: readonly string[], text: string): boolean => {
