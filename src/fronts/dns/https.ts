@@ -8,7 +8,6 @@ import {
   createSecureServer,
   type Http2SecureServer,
   type IncomingHttpHeaders,
-  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Socket } from "node:net";
@@ -43,12 +42,7 @@ export async function openHttps(
 ): Promise<TcpListener | { readonly code: string }> {
   const { clients, identity } = options;
   const sockets = new Set<Socket>();
-  const sessions = new Set<ServerHttp2Session>();
   const server = createServer(options);
-  server.on("session", (session) => {
-    sessions.add(session);
-    session.on("close", () => sessions.delete(session));
-  });
   server.on("connection", (socket: Socket) => {
     // Without a certificate there is nothing to say.
     if (identity.pair === undefined || !clients.admit(socket)) {
@@ -63,8 +57,7 @@ export async function openHttps(
   );
   const opened = await listenStream(server, at, async (graceMs) => {
     unfollow();
-    // Says so (GOAWAY), and ends with the last request that has come.
-    for (const session of sessions) session.close();
+    // Closing the server has told each connection (GOAWAY); it ends with its last request.
     await clients.end(sockets, graceMs);
   });
   if ("code" in opened) unfollow();
